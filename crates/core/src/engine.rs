@@ -1,0 +1,119 @@
+//! The three seams of an engine. Thread contracts stand in the signatures: `&self` with `Sync` is shared by threads,
+//! `&mut self` with `Send` belongs to one thread at a time.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::{LoadError, RunError};
+use crate::progress::Progress;
+use crate::spec::ModelSpec;
+use crate::{Signature, Tensor};
+
+/// Turns a model's files into a loaded model.
+pub trait Engine: Send + Sync {
+    /// The name that `model.toml` may ask for and that logs, metrics and metadata show.
+    fn name(&self) -> &'static str;
+
+    /// Reads and prepares the model: the one place where weights come into memory. Called once a model version, on a
+    /// thread that may block; reports bytes read to `progress` and stops early when that says so.
+    fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError>;
+}
+
+/// Loaded weights: one copy, shared by every session.
+pub trait Model: Send + Sync {
+    /// Names, dtypes and shapes of inputs and outputs.
+    fn signature(&self) -> &Signature;
+
+    /// How many runs may be under way at once.
+    fn contract(&self) -> Contract;
+
+    /// What the weights take in memory.
+    fn footprint(&self) -> Footprint;
+
+    /// A further right to run. Cheap: it must not load the weights again.
+    fn open_session(&self) -> Result<Box<dyn Session>, LoadError>;
+}
+
+/// One thread's right to run a model; exclusivity is the `&mut`.
+pub trait Session: Send {
+    /// Predicts. The inputs fit the model's signature and stand in its order; so must the outputs. A panic is caught by
+    /// the caller, who then drops the session and opens another one.
+    fn run(&mut self, batch: &Batch) -> Result<Outputs, RunError>;
+}
+
+/// What a model allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Contract {
+    /// Many sessions run at once on one copy of the weights.
+    Shared,
+    /// One run at a time.
+    Exclusive,
+}
+
+/// A contract that is neither `shared` nor `exclusive`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown contract '{0}', expected 'shared' or 'exclusive'")]
+pub struct UnknownContract(pub String);
+
+/// Memory that a loaded model takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Sets of the weights in physical memory.
+    pub copies: usize,
+    /// Bytes of one set, as the engine counted them while loading.
+    pub weight_bytes: u64,
+}
+
+/// Inputs of one run, in the order of the signature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    inputs: Vec<Tensor>,
+}
+
+/// Outputs of one run, in the order of the signature.
+pub type Outputs = Vec<Tensor>;
+
+impl Contract {
+    /// The name in `model.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Exclusive => "exclusive",
+        }
+    }
+}
+
+impl fmt::Display for Contract {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+impl FromStr for Contract {
+    type Err = UnknownContract;
+
+    fn from_str(name: &str) -> Result<Self, UnknownContract> {
+        [Self::Shared, Self::Exclusive]
+            .into_iter()
+            .find(|contract| contract.as_str() == name)
+            .ok_or_else(|| UnknownContract(name.to_owned()))
+    }
+}
+
+impl Batch {
+    /// A batch of inputs that already stand in the signature's order; [`Signature::arrange`] makes one from a request.
+    pub fn new(inputs: Vec<Tensor>) -> Self {
+        Self { inputs }
+    }
+
+    /// The inputs.
+    pub fn inputs(&self) -> &[Tensor] {
+        &self.inputs
+    }
+
+    /// Length of the inputs' first axis; `None` without inputs or for a scalar one.
+    pub fn row_count(&self) -> Option<usize> {
+        self.inputs.first()?.shape().first().copied()
+    }
+}

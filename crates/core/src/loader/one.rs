@@ -1,0 +1,158 @@
+//! One model's way from declared to ready.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::{Chosen, Engines, panic_message};
+use crate::engine::{Batch, Contract, Model, Outputs, Session};
+use crate::error::{LoadError, LoadErrorKind, RunError};
+use crate::queue::run_guarded;
+use crate::request::NamedTensor;
+use crate::running::{Parts, RunningModel};
+use crate::sample::{Sample, compare};
+use crate::signature::{Dim, Signature, TensorSpec};
+use crate::spec::ModelSpec;
+use crate::status::{Component, Stage};
+use crate::{Shape, Tensor};
+
+/// Loads, warms up and tests a model, says so on the board at each step, and starts its sessions.
+pub(super) fn load(spec: &ModelSpec, engines: &dyn Engines, component: Component) -> Result<RunningModel, LoadError> {
+    let component = Arc::new(component);
+    let running =
+        prepare(spec, engines, &component).and_then(|parts| RunningModel::start(parts, Arc::clone(&component)));
+    match &running {
+        Ok(running) => running.claim_ready(),
+        Err(error) => component.fail(&error.to_string()),
+    }
+    running
+}
+
+fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component) -> Result<Parts<'a>, LoadError> {
+    component.enter(Stage::Loading);
+    component.record(|record| record.version = Some(spec.version.clone()));
+    let Chosen { engine, reason } = guarded("the choice of an engine", || engines.choose(spec, component.progress()))?;
+    component.record(|record| {
+        record.engine = Some(engine.name());
+        record.engine_reason = Some(reason);
+        record.loads += 1;
+    });
+    let model = guarded("the engine", || engine.load(spec, component.progress()))?;
+    spec.file.release();
+    let signature = Arc::new(spec.annotate(model.signature())?);
+    let contract = contract(spec, &*model)?;
+    let mut sessions = open_sessions(spec, &*model, contract)?;
+    component.record(|record| {
+        record.footprint = Some(model.footprint());
+        record.contract = Some(contract);
+        record.sessions = sessions.len();
+    });
+    prove(spec, &signature, &mut sessions, component)?;
+    Ok(Parts { spec, engine: engine.name(), model, signature, sessions })
+}
+
+/// Warms every session up and lets the model answer its samples.
+fn prove(
+    spec: &ModelSpec,
+    signature: &Signature,
+    sessions: &mut [Box<dyn Session>],
+    component: &Component,
+) -> Result<(), LoadError> {
+    component.enter(Stage::WarmingUp);
+    let samples = spec.samples.read(signature)?;
+    component.record(|record| record.samples.found = samples.len());
+    for session in &mut *sessions {
+        warm_up(&mut **session, signature, samples.first())?;
+    }
+    component.enter(Stage::Testing);
+    for (position, sample) in samples.iter().enumerate() {
+        let turn = position % sessions.len();
+        let right = test(&mut *sessions[turn], signature, sample)?;
+        component.record(|record| {
+            record.samples.answered += 1;
+            record.samples.right += usize::from(right);
+        });
+    }
+    Ok(())
+}
+
+fn warm_up(session: &mut dyn Session, signature: &Signature, sample: Option<&Sample>) -> Result<(), LoadError> {
+    if let Some(sample) = sample {
+        return answer(session, signature, sample).map(drop);
+    }
+    let Some(batch) = zeros(signature) else { return Ok(()) };
+    match run_guarded(session, &batch) {
+        Ok(_) => Ok(()),
+        Err(error @ RunError::Panicked(_)) => Err(sample_failed(format!("warm-up with zeros: {error}"))),
+        Err(error) => {
+            tracing::warn!(%error, "warm-up with zeros failed; put a request that the model accepts into samples/");
+            Ok(())
+        }
+    }
+}
+
+/// Whether a right answer is known; a wrong one is an error.
+fn test(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> Result<bool, LoadError> {
+    let outputs = answer(session, signature, sample)?;
+    let Some(expected) = &sample.expected else { return Ok(false) };
+    let named = signature.outputs.iter().zip(outputs);
+    let named: Vec<_> = named.map(|(spec, tensor)| NamedTensor { name: spec.name.clone(), tensor }).collect();
+    match compare(expected, &named, &sample.tolerance) {
+        Ok(()) => Ok(true),
+        Err(mismatch) => Err(sample_failed(format!("sample '{}' was answered wrongly: {mismatch}", sample.name))
+            .advise("correct the sample if it is wrong; otherwise this model file is not the one it was made for")),
+    }
+}
+
+fn answer(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> Result<Outputs, LoadError> {
+    let failed = |error: &dyn std::fmt::Display| sample_failed(format!("sample '{}' failed: {error}", sample.name));
+    let request = sample.request.clone();
+    signature.select(&request.outputs).map_err(|error| failed(&error))?;
+    let batch = signature.arrange(request.inputs).map_err(|error| failed(&error))?;
+    let outputs = run_guarded(session, &batch).map_err(|error| failed(&error))?;
+    signature.check_outputs(&batch, &outputs).map_err(|error| failed(&error))?;
+    Ok(outputs)
+}
+
+/// One row of zeros for each input; none where a signature leaves the number of axes open.
+fn zeros(signature: &Signature) -> Option<Batch> {
+    let inputs = signature.inputs.iter().map(zero);
+    inputs.collect::<Option<_>>().map(Batch::new)
+}
+
+fn zero(spec: &TensorSpec) -> Option<Tensor> {
+    let axes = spec.dims.as_ref()?.iter().map(|dim| match dim {
+        Dim::Fixed(length) => *length,
+        Dim::Dynamic(_) => 1,
+    });
+    Tensor::zeros(spec.dtype, Shape::new(axes)).ok()
+}
+
+fn contract(spec: &ModelSpec, model: &dyn Model) -> Result<Contract, LoadError> {
+    match (spec.contract, model.contract()) {
+        (Some(Contract::Shared), Contract::Exclusive) => {
+            let detail = "model.toml has contract = \"shared\", but the engine allows one run at a time";
+            Err(LoadError::new(LoadErrorKind::Configuration, detail).advise("remove 'contract' from model.toml"))
+        }
+        (Some(asked), _) => Ok(asked),
+        (None, own) => Ok(own),
+    }
+}
+
+fn open_sessions(spec: &ModelSpec, model: &dyn Model, contract: Contract) -> Result<Vec<Box<dyn Session>>, LoadError> {
+    let count = match contract {
+        Contract::Shared => spec.limits.sessions.max(1),
+        Contract::Exclusive => 1,
+    };
+    (0..count).map(|_| guarded("opening a session", || model.open_session())).collect()
+}
+
+fn guarded<T>(what: &str, work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let detail = format!("{what} panicked: {}", panic_message(&*panic));
+        Err(LoadError::new(LoadErrorKind::Internal, detail))
+    })
+}
+
+fn sample_failed(detail: String) -> LoadError {
+    LoadError::new(LoadErrorKind::SampleFailed, detail)
+}

@@ -1,0 +1,184 @@
+//! A loaded model that answers: its owner, and the handle that requests go through.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use crate::engine::{Model, Session};
+use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
+use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Worker};
+use crate::request::{InferRequest, InferResponse, NamedTensor};
+use crate::signature::Signature;
+use crate::spec::ModelSpec;
+use crate::status::{Component, Stage};
+
+/// The owner of a loaded model and its sessions' threads. Dropping it finishes what waits and unloads the model.
+pub struct RunningModel {
+    handle: ModelHandle,
+    threads: Vec<JoinHandle<()>>,
+    component: Arc<Component>,
+}
+
+/// The way to a loaded model; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ModelHandle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    version: String,
+    engine: &'static str,
+    signature: Arc<Signature>,
+    timeout: Duration,
+    queue: Arc<Queue>,
+}
+
+/// What makes a model answer, once it is loaded and has proven itself.
+pub(crate) struct Parts<'a> {
+    pub(crate) spec: &'a ModelSpec,
+    pub(crate) engine: &'static str,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) signature: Arc<Signature>,
+    pub(crate) sessions: Vec<Box<dyn Session>>,
+}
+
+impl RunningModel {
+    pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
+        let Parts { spec, engine, model, signature, sessions } = parts;
+        let queue = Arc::new(Queue::new(spec.limits.queue));
+        let worker = Arc::new(Worker {
+            queue: Arc::clone(&queue),
+            model,
+            signature: Arc::clone(&signature),
+            component: Arc::clone(&component),
+            panics: AtomicU32::new(0),
+        });
+        let handle = ModelHandle(Arc::new(Inner {
+            name: spec.name.clone(),
+            version: spec.version.clone(),
+            engine,
+            signature,
+            timeout: spec.limits.timeout,
+            queue,
+        }));
+        let mut running = Self { handle, threads: Vec::with_capacity(sessions.len()), component };
+        for session in sessions {
+            running.threads.push(spawn(&worker, session, &spec.name)?);
+        }
+        Ok(running)
+    }
+
+    /// A handle for requests.
+    pub fn handle(&self) -> ModelHandle {
+        self.handle.clone()
+    }
+
+    /// Says that the model answers; only the loader knows when that is true.
+    pub(crate) fn claim_ready(&self) {
+        self.component.enter(Stage::Ready);
+    }
+
+    /// Takes no more requests, answers those that wait, and unloads the model. Blocks until that is done.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for RunningModel {
+    fn drop(&mut self) {
+        self.component.enter(Stage::Draining);
+        self.handle.0.queue.close("it is being unloaded");
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(model = self.handle.name(), "a session's thread panicked");
+            }
+        }
+    }
+}
+
+fn spawn(worker: &Arc<Worker>, session: Box<dyn Session>, name: &str) -> Result<JoinHandle<()>, LoadError> {
+    let worker = Arc::clone(worker);
+    std::thread::Builder::new()
+        .name(format!("run-{name}"))
+        .spawn(move || worker.serve(session))
+        .map_err(|error| LoadError::new(LoadErrorKind::Internal, "cannot start a session's thread").caused_by(error))
+}
+
+impl ModelHandle {
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The version served.
+    pub fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    /// The engine that runs the model.
+    pub fn engine(&self) -> &'static str {
+        self.0.engine
+    }
+
+    /// What the model takes and gives, with declared columns and labels.
+    pub fn signature(&self) -> &Signature {
+        &self.0.signature
+    }
+
+    /// How much the model has to do now.
+    pub fn load(&self) -> QueueLoad {
+        self.0.queue.load()
+    }
+
+    /// Why the model answers no more, if it does not.
+    pub fn closed(&self) -> Option<String> {
+        self.0.queue.closed()
+    }
+
+    /// Predicts: checks the request against the signature, queues it, and waits for its answer no longer than the
+    /// model's timeout. A caller that drops the future is dropped from the queue.
+    pub async fn infer(&self, request: InferRequest) -> Result<InferResponse, InferError> {
+        let selection = self.signature().select(&request.outputs)?;
+        let batch = self.signature().arrange(request.inputs)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job { batch, reply, arrived: Instant::now(), span: Span::current() };
+        self.0.queue.push(job).map_err(|refused| self.refusal(refused))?;
+        let Answer { outputs, timing } = self.receive(answer).await?;
+        let outputs = selection.into_iter().map(|position| self.named(position, &outputs)).collect();
+        Ok(InferResponse { id: request.id, outputs, timing })
+    }
+
+    async fn receive(&self, answer: oneshot::Receiver<Result<Answer, RunError>>) -> Result<Answer, InferError> {
+        match tokio::time::timeout(self.0.timeout, answer).await {
+            Ok(Ok(outcome)) => Ok(outcome?),
+            Ok(Err(_)) => Err(self.not_ready(self.closed().unwrap_or_else(|| "its session ended".to_owned()))),
+            Err(_) => Err(InferError::DeadlineExceeded { model: self.name().to_owned(), deadline: self.0.timeout }),
+        }
+    }
+
+    fn named(&self, position: usize, outputs: &[crate::Tensor]) -> NamedTensor {
+        // Both lists were checked against the signature, so the position is in range.
+        NamedTensor { name: self.signature().outputs[position].name.clone(), tensor: outputs[position].clone() }
+    }
+
+    fn refusal(&self, refused: Refused) -> InferError {
+        match refused {
+            Refused::Full { capacity } => InferError::QueueFull { model: self.name().to_owned(), capacity },
+            Refused::Closed { reason } => self.not_ready(reason),
+        }
+    }
+
+    fn not_ready(&self, reason: String) -> InferError {
+        InferError::NotReady { model: self.name().to_owned(), reason }
+    }
+}
+
+impl std::fmt::Debug for RunningModel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RunningModel").field("name", &self.handle.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,265 @@
+//! What a model is before it is loaded: its name, its file, and what the operator says about it.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{ErrorKind as IoErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::error::{LoadError, LoadErrorKind};
+use crate::progress::Progress;
+use crate::sample::{NoSamples, SampleSource};
+use crate::{Contract, Signature};
+
+/// A declared model.
+#[derive(Clone, Debug)]
+pub struct ModelSpec {
+    /// The name in URLs.
+    pub name: String,
+    /// The version in URLs and answers.
+    pub version: String,
+    /// The model's main file.
+    pub file: ModelFile,
+    /// The engine asked for; chosen from the file when absent.
+    pub engine: Option<String>,
+    /// The contract asked for; the engine's own when absent.
+    pub contract: Option<Contract>,
+    /// Names of an input's columns, by input.
+    pub columns: BTreeMap<String, Vec<String>>,
+    /// Names of an output's classes, by output.
+    pub labels: BTreeMap<String, Vec<String>>,
+    /// Bounds.
+    pub limits: Limits,
+    /// The model's samples.
+    pub samples: Arc<dyn SampleSource>,
+}
+
+/// Bounds of one model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests that may wait; one more is refused at once.
+    pub queue: usize,
+    /// Runs that may be under way at once on a shared model.
+    pub sessions: usize,
+    /// Time a request may take, waiting included.
+    pub timeout: Duration,
+}
+
+impl Limits {
+    /// Requests that may wait unless `model.toml` says otherwise.
+    pub const DEFAULT_QUEUE: usize = 256;
+
+    /// Time a request may take unless `model.toml` says otherwise.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { queue: Self::DEFAULT_QUEUE, sessions: cores, timeout: Self::DEFAULT_TIMEOUT }
+    }
+}
+
+impl ModelSpec {
+    /// A model of that name in that file, with nothing else said.
+    pub fn new(name: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            version: "1".to_owned(),
+            file: ModelFile::new(file, None),
+            engine: None,
+            contract: None,
+            columns: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            limits: Limits::default(),
+            samples: Arc::new(NoSamples),
+        }
+    }
+
+    /// The engine's signature with the declared columns and labels; a name or count that does not fit is an error.
+    pub fn annotate(&self, signature: &Signature) -> Result<Signature, LoadError> {
+        let mut signature = signature.clone();
+        for (name, columns) in &self.columns {
+            let spec = signature.inputs.iter_mut().find(|spec| spec.name == *name);
+            let spec = spec.ok_or_else(|| undeclared("inputs", name))?;
+            check_width("inputs", "columns", spec, columns.len())?;
+            spec.columns.clone_from(columns);
+        }
+        for (name, labels) in &self.labels {
+            let spec = signature.outputs.iter_mut().find(|spec| spec.name == *name);
+            let spec = spec.ok_or_else(|| undeclared("outputs", name))?;
+            spec.labels.clone_from(labels);
+        }
+        Ok(signature)
+    }
+}
+
+fn undeclared(table: &str, name: &str) -> LoadError {
+    LoadError::new(
+        LoadErrorKind::Configuration,
+        format!("model.toml has [{table}.{name}], but the model has no such name"),
+    )
+    .advise("see the names with 'loadonce inspect'")
+}
+
+fn check_width(table: &str, key: &str, spec: &crate::TensorSpec, count: usize) -> Result<(), LoadError> {
+    match spec.dims.as_deref().and_then(<[_]>::last) {
+        Some(crate::Dim::Fixed(width)) if *width != count => {
+            let name = &spec.name;
+            let detail = format!("model.toml names {count} {key} in [{table}.{name}], but '{name}' is {spec}");
+            Err(LoadError::new(LoadErrorKind::Configuration, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A model's file, read at most once: whoever asks first reads it, others share the bytes until they are released.
+#[derive(Clone)]
+pub struct ModelFile(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    checksum: Option<String>,
+    bytes: Mutex<Option<Bytes>>,
+}
+
+impl ModelFile {
+    /// The file at `path`, whose SHA-256 in hex must be `checksum` where one is given.
+    pub fn new(path: impl Into<PathBuf>, checksum: Option<String>) -> Self {
+        Self(Arc::new(Inner { path: path.into(), checksum, bytes: Mutex::new(None) }))
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The file's content, read now or by an earlier call; its checksum is verified.
+    pub fn read(&self, progress: &Progress) -> Result<Bytes, LoadError> {
+        let mut bytes = self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = &*bytes {
+            return Ok(bytes.clone());
+        }
+        let content = read_file(self.path(), progress)?;
+        self.verify(&content)?;
+        Ok(bytes.insert(content).clone())
+    }
+
+    /// Forgets the content; engines keep what they need.
+    pub fn release(&self) {
+        self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn verify(&self, content: &[u8]) -> Result<(), LoadError> {
+        let Some(expected) = &self.0.checksum else { return Ok(()) };
+        let got = hex(&Sha256::digest(content));
+        if got.eq_ignore_ascii_case(expected) {
+            return Ok(());
+        }
+        let detail = format!("checksum mismatch: expected sha256:{expected}, got sha256:{got}");
+        Err(LoadError::new(LoadErrorKind::Corrupt, detail)
+            .at(self.path())
+            .advise("fetch the file again, or correct 'checksum' in model.toml"))
+    }
+}
+
+impl fmt::Debug for ModelFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("ModelFile").field(&self.0.path).finish()
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Bytes read between two looks at progress and cancellation.
+const CHUNK: usize = 1 << 20;
+
+fn read_file(path: &Path, progress: &Progress) -> Result<Bytes, LoadError> {
+    let mut file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let length = file.metadata().map_err(|error| unreadable(path, error))?.len();
+    progress.expect(length);
+    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    loop {
+        let read = Read::take(&mut file, CHUNK as u64).read_to_end(&mut content);
+        let read = read.map_err(|error| unreadable(path, error))?;
+        if read == 0 {
+            return Ok(content.into());
+        }
+        progress.advance(read as u64);
+        if progress.is_cancelled() {
+            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> LoadError {
+    let kind = match error.kind() {
+        IoErrorKind::NotFound => LoadErrorKind::NotFound,
+        _ => LoadErrorKind::Corrupt,
+    };
+    LoadError::new(kind, "cannot read the model file").at(path).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::{DType, Dim, TensorSpec};
+
+    fn file(content: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_file_is_read_once_and_progress_counts_its_bytes() {
+        let content = vec![7_u8; CHUNK + 10];
+        let file = file(&content);
+        let model = ModelFile::new(file.path(), None);
+        let progress = Progress::default();
+        let first = model.read(&progress).unwrap();
+        let second = model.clone().read(&progress).unwrap();
+        assert_eq!(first, content);
+        assert_eq!(first.as_ptr(), second.as_ptr());
+        assert_eq!((progress.read(), progress.total()), (CHUNK as u64 + 10, CHUNK as u64 + 10));
+    }
+
+    #[test]
+    fn a_wrong_checksum_and_a_missing_file_are_told_apart() {
+        let file = file(b"weights");
+        let checksum = hex(&Sha256::digest(b"weights"));
+        assert!(ModelFile::new(file.path(), Some(checksum)).read(&Progress::default()).is_ok());
+        let wrong = ModelFile::new(file.path(), Some("00".to_owned()));
+        assert_eq!(wrong.read(&Progress::default()).unwrap_err().kind(), LoadErrorKind::Corrupt);
+        let missing = ModelFile::new("/nowhere/model.onnx", None);
+        assert_eq!(missing.read(&Progress::default()).unwrap_err().kind(), LoadErrorKind::NotFound);
+    }
+
+    #[test]
+    fn columns_must_name_an_input_and_match_its_width() {
+        let signature =
+            Signature { inputs: vec![TensorSpec::new("x", DType::Fp32, [Dim::ANY, Dim::Fixed(2)])], outputs: vec![] };
+        let annotate = |input: &str, columns: &[&str]| {
+            let mut spec = ModelSpec::new("m", "m.onnx");
+            let columns = columns.iter().map(|&column| column.to_owned()).collect();
+            spec.columns.insert(input.to_owned(), columns);
+            spec.annotate(&signature)
+        };
+        assert_eq!(annotate("x", &["a", "b"]).unwrap().inputs[0].columns, ["a", "b"]);
+        assert_eq!(annotate("y", &["a", "b"]).unwrap_err().kind(), LoadErrorKind::Configuration);
+        let error = annotate("x", &["a"]).unwrap_err();
+        assert_eq!(error.detail(), "model.toml names 1 columns in [inputs.x], but 'x' is FP32 [?,2]");
+    }
+}

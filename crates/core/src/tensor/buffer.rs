@@ -1,0 +1,68 @@
+//! Memory under a tensor: aligned bytes, and shared lists of strings.
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// A typed vector that lends out its memory as bytes.
+pub(super) struct Elements<T>(pub(super) Vec<T>);
+
+impl<T: bytemuck::NoUninit> AsRef<[u8]> for Elements<T> {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
+/// The same bytes, at an address that is a multiple of the element `size` (1, 2, 4 or 8).
+pub(super) fn aligned(bytes: Bytes, size: usize) -> Bytes {
+    if bytes.as_ptr().align_offset(size) == 0 {
+        return bytes;
+    }
+    let mut words = vec![0_u64; bytes.len().div_ceil(8)];
+    bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(&bytes);
+    Bytes::from_owner(Elements(words)).slice(..bytes.len())
+}
+
+/// A shared list of byte strings.
+#[derive(Clone, Debug)]
+pub struct Strings {
+    list: Arc<[Bytes]>,
+    range: Range<usize>,
+}
+
+impl Strings {
+    /// A part of the list, shared.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.len(), "the range lies in the list");
+        let start = self.range.start;
+        Self { list: Arc::clone(&self.list), range: start + range.start..start + range.end }
+    }
+}
+
+impl Deref for Strings {
+    type Target = [Bytes];
+
+    fn deref(&self) -> &[Bytes] {
+        &self.list[self.range.clone()]
+    }
+}
+
+impl PartialEq for Strings {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl From<Vec<Bytes>> for Strings {
+    fn from(strings: Vec<Bytes>) -> Self {
+        Self { range: 0..strings.len(), list: strings.into() }
+    }
+}
+
+impl From<Vec<String>> for Strings {
+    fn from(strings: Vec<String>) -> Self {
+        strings.into_iter().map(Bytes::from).collect::<Vec<_>>().into()
+    }
+}

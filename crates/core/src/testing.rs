@@ -1,0 +1,200 @@
+//! A hand-written fake engine for tests: slow, failing, panicking or wrong on demand, and it counts what is done to it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::engine::{Batch, Contract, Engine, Footprint, Model, Outputs, Session};
+use crate::error::{LoadError, LoadErrorKind, RunError};
+use crate::loader::{Chosen, Engines};
+use crate::progress::Progress;
+use crate::signature::{Dim, Signature, TensorSpec};
+use crate::spec::ModelSpec;
+use crate::tensor::{DType, Tensor};
+
+/// An engine whose models double their input: `x` FP32 `[batch,2]` to `y` FP32 `[batch,2]`.
+///
+/// A row whose first element is one of the `TRIGGER` constants makes a run misbehave.
+#[derive(Clone, Debug, Default)]
+pub struct FakeEngine {
+    script: Script,
+    counts: Arc<Counts>,
+    gate: Arc<Gate>,
+}
+
+/// What a load does.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// Waits for [`FakeEngine::open_gate`] before the load ends.
+    pub gated: bool,
+    /// Fails with this kind.
+    pub fails: Option<LoadErrorKind>,
+    /// Panics.
+    pub panics: bool,
+    /// Bytes that the load claims to read.
+    pub bytes: u64,
+    /// Allows one run at a time.
+    pub exclusive: bool,
+}
+
+/// What was done to a fake engine.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Loads.
+    pub loads: AtomicUsize,
+    /// Sessions opened.
+    pub sessions: AtomicUsize,
+    /// Runs.
+    pub runs: AtomicUsize,
+    /// Models dropped.
+    pub dropped: AtomicUsize,
+}
+
+/// First element that makes a run panic.
+pub const TRIGGER_PANIC: f32 = -1.0;
+/// First element that makes a run fail.
+pub const TRIGGER_FAIL: f32 = -2.0;
+/// First element that makes a run lose a row.
+pub const TRIGGER_LOSE_ROW: f32 = -3.0;
+/// First element that makes a run wait for [`FakeEngine::open_gate`].
+pub const TRIGGER_WAIT: f32 = -4.0;
+
+#[derive(Debug, Default)]
+struct Gate {
+    open: Mutex<bool>,
+    changed: Condvar,
+}
+
+struct FakeModel {
+    engine: FakeEngine,
+    signature: Signature,
+}
+
+struct FakeSession {
+    counts: Arc<Counts>,
+    gate: Arc<Gate>,
+}
+
+impl FakeEngine {
+    /// A fake that behaves as the script says.
+    pub fn new(script: Script) -> Self {
+        Self { script, ..Self::default() }
+    }
+
+    /// What was done to it.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Lets everything through that waits.
+    pub fn open_gate(&self) {
+        *self.gate.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.gate.changed.notify_all();
+    }
+
+    /// The signature of its models.
+    pub fn signature() -> Signature {
+        let dims = [Dim::named("batch"), Dim::Fixed(2)];
+        Signature {
+            inputs: vec![TensorSpec::new("x", DType::Fp32, dims.clone())],
+            outputs: vec![TensorSpec::new("y", DType::Fp32, dims)],
+        }
+    }
+}
+
+impl Gate {
+    fn pass(&self, cancelled: impl Fn() -> bool) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*open && !cancelled() {
+            // The time only bounds how late a cancelled load notices.
+            let waited = self.changed.wait_timeout(open, Duration::from_millis(10));
+            open = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Engines for FakeEngine {
+    fn choose(&self, _spec: &ModelSpec, _progress: &Progress) -> Result<Chosen, LoadError> {
+        Ok(Chosen { engine: Arc::new(self.clone()), reason: "the test says so".to_owned() })
+    }
+}
+
+/// One fake for each model, by name.
+impl Engines for std::collections::BTreeMap<String, FakeEngine> {
+    fn choose(&self, spec: &ModelSpec, progress: &Progress) -> Result<Chosen, LoadError> {
+        match self.get(&spec.name) {
+            Some(fake) => fake.choose(spec, progress),
+            None => Err(LoadError::new(LoadErrorKind::EngineMissing, "no fake of that name")),
+        }
+    }
+}
+
+impl Engine for FakeEngine {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn load(&self, _spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
+        self.counts.loads.fetch_add(1, Ordering::SeqCst);
+        progress.expect(self.script.bytes);
+        progress.advance(self.script.bytes / 2);
+        if self.script.gated {
+            self.gate.pass(|| progress.is_cancelled());
+        }
+        assert!(!self.script.panics, "the fake engine panics as it was told");
+        if let Some(kind) = self.script.fails {
+            return Err(LoadError::new(kind, "the fake engine fails as it was told"));
+        }
+        progress.advance(self.script.bytes - self.script.bytes / 2);
+        Ok(Arc::new(FakeModel { engine: self.clone(), signature: Self::signature() }))
+    }
+}
+
+impl Model for FakeModel {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn contract(&self) -> Contract {
+        if self.engine.script.exclusive { Contract::Exclusive } else { Contract::Shared }
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint { copies: 1, weight_bytes: self.engine.script.bytes }
+    }
+
+    fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {
+        self.engine.counts.sessions.fetch_add(1, Ordering::SeqCst);
+        let FakeEngine { counts, gate, .. } = self.engine.clone();
+        Ok(Box::new(FakeSession { counts, gate }))
+    }
+}
+
+impl Drop for FakeModel {
+    fn drop(&mut self) {
+        self.engine.counts.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Session for FakeSession {
+    fn run(&mut self, batch: &Batch) -> Result<Outputs, RunError> {
+        self.counts.runs.fetch_add(1, Ordering::SeqCst);
+        let input = &batch.inputs()[0];
+        let elements = input.as_slice::<f32>().map_err(|error| RunError::Failed(error.to_string()))?;
+        let trigger = elements.first().copied().unwrap_or_default();
+        assert!(trigger != TRIGGER_PANIC, "the fake model panics as it was told");
+        if trigger == TRIGGER_FAIL {
+            return Err(RunError::Failed("as it was told".to_owned()));
+        }
+        if trigger == TRIGGER_WAIT {
+            self.gate.pass(|| false);
+        }
+        let doubled = elements.iter().map(|element| element * 2.0).collect();
+        let output =
+            Tensor::from_vec(input.shape().clone(), doubled).map_err(|error| RunError::Failed(error.to_string()))?;
+        if trigger == TRIGGER_LOSE_ROW {
+            return Ok(vec![output.rows(1..input.shape()[0])]);
+        }
+        Ok(vec![output])
+    }
+}

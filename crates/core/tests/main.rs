@@ -1,0 +1,7 @@
+//! The loader, the queue and the handle, with fake engines. Tests wait for states, never for times.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod handle;
+mod loading;
+mod support;

@@ -1,0 +1,61 @@
+//! Fake models on a board.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use loadonce_core::loader::{Declared, Engines, LoadOptions, Loading, Models};
+use loadonce_core::status::{Board, Phase, ReadyRules};
+use loadonce_core::testing::FakeEngine;
+use loadonce_core::{DType, InferRequest, LoadError, ModelHandle, ModelSpec, NamedTensor, Shape, Tensor};
+
+/// A board, and fakes by model name.
+pub(crate) struct House {
+    pub(crate) board: Board,
+    pub(crate) fakes: BTreeMap<String, FakeEngine>,
+}
+
+impl House {
+    pub(crate) fn new<const N: usize>(fakes: [(&str, FakeEngine); N]) -> Self {
+        let board = Board::new(ReadyRules::default());
+        board.enter(Phase::Loading);
+        Self { board, fakes: fakes.into_iter().map(|(name, fake)| (name.to_owned(), fake)).collect() }
+    }
+
+    pub(crate) fn start(&self, specs: Vec<ModelSpec>, options: LoadOptions) -> Loading {
+        let declare = |spec: ModelSpec| Declared { component: self.board.declare(&spec.name), spec };
+        let engines: Arc<dyn Engines> = Arc::new(self.fakes.clone());
+        Loading::start(specs.into_iter().map(declare).collect(), &engines, self.board.view(), options).unwrap()
+    }
+
+    /// Loads every fake with default options.
+    pub(crate) async fn load(&self) -> Result<Models, LoadError> {
+        let specs = self.fakes.keys().map(|name| ModelSpec::new(name, "")).collect();
+        self.start(specs, LoadOptions::default()).finish().await
+    }
+}
+
+/// A loaded fake of one session with a queue of that length.
+pub(crate) async fn single(fake: &FakeEngine, queue: usize) -> (House, Models, ModelHandle) {
+    let house = House::new([("m", fake.clone())]);
+    let mut spec = ModelSpec::new("m", "");
+    spec.limits.sessions = 1;
+    spec.limits.queue = queue;
+    let models = house.start(vec![spec], LoadOptions::default()).finish().await.unwrap();
+    let handle = models.running[0].handle();
+    (house, models, handle)
+}
+
+pub(crate) fn tensor(rows: &[[f32; 2]]) -> Tensor {
+    Tensor::from_vec(Shape::new([rows.len(), 2]), rows.concat()).unwrap()
+}
+
+pub(crate) fn request(rows: &[[f32; 2]]) -> InferRequest {
+    let inputs = vec![NamedTensor { name: "x".to_owned(), tensor: tensor(rows) }];
+    InferRequest { id: Some("7".to_owned()), inputs, ..InferRequest::default() }
+}
+
+/// A request that no signature here accepts.
+pub(crate) fn wrong_dtype() -> InferRequest {
+    let tensor = Tensor::zeros(DType::Int64, Shape::new([1, 2])).unwrap();
+    InferRequest { inputs: vec![NamedTensor { name: "x".to_owned(), tensor }], ..InferRequest::default() }
+}
