@@ -70,13 +70,23 @@ impl TensorSpec {
     pub fn has_free_rows(&self) -> bool {
         matches!(self.dims.as_deref(), Some([Dim::Dynamic(_), ..]))
     }
+
+    fn row_axis_name(&self) -> Option<&str> {
+        match self.dims.as_deref() {
+            Some([Dim::Dynamic(name), ..]) => name.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 impl Signature {
-    /// Whether every input and output has a free first axis: rows in, rows out.
+    /// Whether every input and output has a free first axis, and none of them is named otherwise than the others: rows
+    /// in, rows out. A detector, whose outputs are as long as what it found, names that axis and is not batchable.
     pub fn is_batchable(&self) -> bool {
-        let mut specs = self.inputs.iter().chain(&self.outputs);
-        !self.inputs.is_empty() && specs.all(TensorSpec::has_free_rows)
+        let specs = || self.inputs.iter().chain(&self.outputs);
+        let mut names = specs().filter_map(TensorSpec::row_axis_name);
+        let first = names.next();
+        !self.inputs.is_empty() && specs().all(TensorSpec::has_free_rows) && names.all(|name| Some(name) == first)
     }
 
     /// The input of that name, with its position.
@@ -108,5 +118,26 @@ impl fmt::Display for TensorSpec {
         };
         let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
         write!(formatter, "{} [{}]", self.dtype, dims.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_batchable(input: Dim, output: Dim) -> bool {
+        let inputs = vec![TensorSpec::new("x", DType::Fp32, [input, Dim::Fixed(4)])];
+        let outputs = vec![TensorSpec::new("y", DType::Fp32, [output])];
+        Signature { inputs, outputs }.is_batchable()
+    }
+
+    #[test]
+    fn rows_in_and_rows_out_are_batchable() {
+        assert!(is_batchable(Dim::ANY, Dim::ANY));
+        assert!(is_batchable(Dim::named("batch"), Dim::named("batch")));
+        assert!(is_batchable(Dim::named("batch"), Dim::ANY));
+        assert!(!is_batchable(Dim::named("batch"), Dim::named("found")));
+        assert!(!is_batchable(Dim::Fixed(1), Dim::ANY));
+        assert!(!Signature::default().is_batchable());
     }
 }

@@ -1,0 +1,26 @@
+//! Engines of loadonce: code that turns a model's files into a loaded model.
+//!
+//! An engine implements the three traits of `loadonce_core::engine`: `Engine` reads and prepares a model, once;
+//! `Model` is the loaded weights, one copy shared by all; `Session` is one thread's right to run it. An engine knows
+//! no protocol and no other engine, and which engine serves a model is decided elsewhere, before loading, by what
+//! `supports` of each engine says of the file's [`onnx::Summary`].
+//!
+//! | feature | engine | for |
+//! | --- | --- | --- |
+//! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
+//! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
+//!
+//! [`onnx`] is no engine but the reading of a format that several share.
+//!
+//! To add an engine, make a folder and a feature, implement the traits, and name it in the program's list; see
+//! ARCHITECTURE.md, "Adding an engine".
+
+#![deny(unsafe_code)]
+
+pub mod onnx;
+
+#[cfg(feature = "tabular")]
+pub mod tabular;
+
+#[cfg(feature = "rten")]
+pub mod rten_engine;

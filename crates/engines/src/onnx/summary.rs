@@ -1,0 +1,141 @@
+//! What can be said of an ONNX file without loading it into an engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, domain_name};
+use super::types::Port;
+
+/// What an ONNX file holds: enough to choose an engine, and to tell a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Name and version of the tool that wrote the file, as far as it says.
+    pub producer: Option<String>,
+    /// Version of the file format; 0 where the file does not say.
+    pub ir_version: i64,
+    /// Versions of the operator sets by domain; the default domain under its long name, `ai.onnx`.
+    pub opsets: BTreeMap<String, i64>,
+    /// The operators in use, with those of nested graphs, in the order of domain and name.
+    pub operators: Vec<OperatorUse>,
+    /// What the graph takes; initializers that old files list as inputs are not among them.
+    pub inputs: Vec<Port>,
+    /// What the graph gives.
+    pub outputs: Vec<Port>,
+    /// Weights.
+    pub weights: Weights,
+    /// Other files that hold weights, as the file names them.
+    pub external_files: BTreeSet<String>,
+}
+
+/// An operator and how often a graph uses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorUse {
+    /// The domain, `ai.onnx` for the default one.
+    pub domain: String,
+    /// The name.
+    pub name: String,
+    /// Version of the domain's operator set; `None` if the file does not import the domain.
+    pub version: Option<i64>,
+    /// Nodes that use it.
+    pub count: usize,
+}
+
+/// Number and size of a graph's initializers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weights {
+    /// Tensors.
+    pub tensors: usize,
+    /// Bytes of their elements, those in other files included.
+    pub bytes: u64,
+}
+
+impl Summary {
+    /// Version of a domain's operator set, for instance of `ai.onnx`.
+    pub fn opset(&self, domain: &str) -> Option<i64> {
+        self.opsets.get(domain).copied()
+    }
+
+    pub(super) fn of(model: &ModelProto, graph: &GraphProto) -> Self {
+        let mut counts = Counts::default();
+        counts.add_graph(graph);
+        let opsets = opsets(model);
+        let operators = counts.operators.into_iter().map(|((domain, name), count)| {
+            let version = opsets.get(domain).copied();
+            OperatorUse { domain: domain.to_owned(), name: name.to_owned(), version, count }
+        });
+        Self {
+            operators: operators.collect(),
+            producer: producer(model),
+            ir_version: model.ir_version.unwrap_or(0),
+            inputs: inputs(graph),
+            outputs: graph.output.iter().map(Port::of).collect(),
+            weights: counts.weights,
+            external_files: counts.external_files,
+            opsets,
+        }
+    }
+}
+
+impl fmt::Display for OperatorUse {
+    /// For people: `ai.onnx.ml.Scaler (operator set 3), 2 nodes`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.domain, self.name)?;
+        if let Some(version) = self.version {
+            write!(formatter, " (operator set {version})")?;
+        }
+        let nodes = if self.count == 1 { "node" } else { "nodes" };
+        write!(formatter, ", {} {nodes}", self.count)
+    }
+}
+
+/// What is counted over a graph and the graphs within its nodes.
+#[derive(Default)]
+struct Counts<'a> {
+    operators: BTreeMap<(&'a str, &'a str), usize>,
+    weights: Weights,
+    external_files: BTreeSet<String>,
+}
+
+impl<'a> Counts<'a> {
+    // The decoder bounds how deep messages nest, and with it this recursion.
+    fn add_graph(&mut self, graph: &'a GraphProto) {
+        graph.initializer.iter().for_each(|tensor| self.add_tensor(tensor));
+        graph.node.iter().for_each(|node| self.add_node(node));
+    }
+
+    fn add_node(&mut self, node: &'a NodeProto) {
+        *self.operators.entry((node.domain_name(), node.operator())).or_default() += 1;
+        for attribute in &node.attribute {
+            attribute.t.iter().for_each(|tensor| self.add_tensor(tensor));
+            attribute.g.iter().for_each(|graph| self.add_graph(graph));
+            attribute.graphs.iter().for_each(|graph| self.add_graph(graph));
+        }
+    }
+
+    fn add_tensor(&mut self, tensor: &TensorProto) {
+        self.weights.tensors += 1;
+        self.weights.bytes = self.weights.bytes.saturating_add(tensor.element_bytes());
+        if tensor.is_external() {
+            self.external_files.insert(tensor.external_entry("location").unwrap_or_default().to_owned());
+        }
+    }
+}
+
+fn opsets(model: &ModelProto) -> BTreeMap<String, i64> {
+    let imports = model.opset_import.iter();
+    imports.map(|import| (domain_name(import.domain.as_deref()).to_owned(), import.version.unwrap_or(0))).collect()
+}
+
+fn producer(model: &ModelProto) -> Option<String> {
+    let name = model.producer_name.as_deref().filter(|name| !name.is_empty())?;
+    match model.producer_version.as_deref().filter(|version| !version.is_empty()) {
+        Some(version) => Some(format!("{name} {version}")),
+        None => Some(name.to_owned()),
+    }
+}
+
+fn inputs(graph: &GraphProto) -> Vec<Port> {
+    let initialized: BTreeSet<&str> = graph.initializer.iter().map(TensorProto::name_str).collect();
+    let inputs = graph.input.iter().filter(|input| !initialized.contains(input.name_str()));
+    inputs.map(Port::of).collect()
+}

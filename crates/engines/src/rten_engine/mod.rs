@@ -1,0 +1,148 @@
+//! Engine `rten`: neural networks in ONNX, over the `rten` crate, in pure Rust.
+//!
+//! rten computes in `f32`, `i32`, `i8` and `u8` only. What it would narrow without a word is converted exactly or
+//! refused here: a model at load (`support.rs`), a request's element in its run (`convert.rs`). A model is loaded from
+//! the bytes that were read once; its weights are shared by all sessions, each of which has a thread of its own.
+
+mod convert;
+mod external;
+mod session;
+mod support;
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+
+use ::rten::{ModelOptions, NodeId};
+use loadonce_core::{
+    Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
+};
+
+use self::session::RtenSession;
+use crate::onnx::OnnxFile;
+
+pub use self::support::supports;
+
+/// The engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rten;
+
+impl Engine for Rten {
+    fn name(&self) -> &'static str {
+        "rten"
+    }
+
+    fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
+        let path = spec.file.path();
+        let content = spec.file.read(progress)?;
+        let file = OnnxFile::parse(content.clone(), path)?;
+        let summary = file.summary();
+        support::supports(&summary).map_err(|error| error.at(path))?;
+        support::check_constants(&file).map_err(|error| error.at(path))?;
+        // The parsed file and the cache hold on to the content, which is to be handed over, not copied.
+        drop(file);
+        spec.file.release();
+
+        let mut options = ModelOptions::with_all_ops();
+        options.prepack_weights(true);
+        external::provide(&summary, path, progress, &mut options)?;
+        let content = Vec::from(content);
+        let model = guarded(|| options.load(content)).map_err(|error| error.at(path))?;
+        if progress.is_cancelled() {
+            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
+        }
+        let signature = support::signature(&summary, &model);
+        let network = Network { inputs: model.input_ids().to_vec(), outputs: model.output_ids().to_vec(), model };
+        network.check(&signature).map_err(|error| error.at(path))?;
+        let footprint = Footprint { copies: 1, weight_bytes: summary.weights.bytes };
+        Ok(Arc::new(RtenModel { network: Arc::new(network), signature: Arc::new(signature), footprint }))
+    }
+}
+
+/// Loaded weights and where a request's tensors go in and come out, in the signature's order.
+struct Network {
+    model: ::rten::Model,
+    inputs: Vec<NodeId>,
+    outputs: Vec<NodeId>,
+}
+
+#[derive(Debug)]
+struct RtenModel {
+    network: Arc<Network>,
+    signature: Arc<Signature>,
+    footprint: Footprint,
+}
+
+impl Model for RtenModel {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn contract(&self) -> Contract {
+        Contract::Shared
+    }
+
+    fn footprint(&self) -> Footprint {
+        self.footprint
+    }
+
+    fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {
+        Ok(Box::new(RtenSession::new(Arc::clone(&self.network), Arc::clone(&self.signature))))
+    }
+}
+
+impl Network {
+    /// Inputs and outputs are found by position, because a graph may give a node and a value one name.
+    fn check(&self, signature: &Signature) -> Result<(), LoadError> {
+        let (got, expected) =
+            ((self.inputs.len(), self.outputs.len()), (signature.inputs.len(), signature.outputs.len()));
+        if got == expected {
+            return Ok(());
+        }
+        let detail =
+            format!("rten sees {} inputs and {} outputs, the file has {} and {}", got.0, got.1, expected.0, expected.1);
+        Err(LoadError::new(LoadErrorKind::Unsupported, detail))
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.model.fmt(formatter)
+    }
+}
+
+/// Runs rten's loading; a panic on the way, which a malformed graph can cause there, becomes an error.
+fn guarded(load: impl FnOnce() -> Result<::rten::Model, ::rten::LoadError>) -> Result<::rten::Model, LoadError> {
+    match panic::catch_unwind(AssertUnwindSafe(load)) {
+        Ok(Ok(model)) => Ok(model),
+        Ok(Err(error)) => Err(load_error(error)),
+        Err(payload) => {
+            let detail = format!("rten panicked while loading the model: {}", message(payload.as_ref()));
+            Err(LoadError::new(LoadErrorKind::Unsupported, detail))
+        }
+    }
+}
+
+fn load_error(error: ::rten::LoadError) -> LoadError {
+    use ::rten::LoadErrorKind as Kind;
+
+    match error.kind() {
+        Kind::OperatorInvalid | Kind::OptimizeError | Kind::ShapeInferenceFailed | Kind::FormatNotEnabled => {
+            LoadError::new(LoadErrorKind::Unsupported, "rten cannot run the model")
+                .advise("export the model with standard ONNX operators")
+                .caused_by(error)
+        }
+        _ => LoadError::new(LoadErrorKind::Corrupt, "rten cannot read the model")
+            .advise("export the model again, or fetch the file again")
+            .caused_by(error),
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests;

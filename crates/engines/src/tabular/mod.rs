@@ -1,0 +1,117 @@
+//! Engine `tabular`: classical models in ONNX, that is linear models and trees (`ai.onnx.ml`) with what stands before
+//! and after them.
+//!
+//! A graph is compiled at load (`plan.rs`): every node becomes a kernel that was checked against its attributes and
+//! inputs, so that a run can fail only for what a request brings. Sessions share the plan and hold nothing but slots
+//! for values; opening one costs next to nothing. What is not supported is said at load, by node and operator.
+//!
+//! The operators follow the ONNX-ML specification and, where it is silent, ONNX Runtime; where both speak and differ,
+//! the operator's file says which was chosen and why.
+
+mod kernel;
+mod labels;
+mod node;
+mod numbers;
+mod ops;
+mod plan;
+mod session;
+#[cfg(test)]
+mod testing;
+
+use std::fmt;
+use std::sync::Arc;
+
+use loadonce_core::{
+    Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
+};
+
+use self::ops::Operator;
+use self::plan::Plan;
+use self::session::TabularSession;
+use crate::onnx::{OnnxFile, Summary};
+
+/// The engine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tabular;
+
+/// An operator of a model that this engine cannot run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// The operator's domain; `ai.onnx` for the default one.
+    pub domain: String,
+    /// The operator.
+    pub operator: String,
+    /// Version of the domain's operator set, if the file imports one.
+    pub version: Option<i64>,
+    /// What is missing.
+    pub reason: String,
+}
+
+/// Whether this engine has every operator that a file uses; otherwise those that it does not have.
+///
+/// Loading can still refuse a model for how it uses an operator.
+pub fn supports(summary: &Summary) -> Result<(), Vec<Unsupported>> {
+    let unsupported: Vec<_> = summary
+        .operators
+        .iter()
+        .filter_map(|used| {
+            let reason = Operator::find(&used.domain, &used.name, used.version).err()?;
+            let (domain, operator) = (used.domain.clone(), used.name.clone());
+            Some(Unsupported { domain, operator, version: used.version, reason })
+        })
+        .collect();
+    if unsupported.is_empty() { Ok(()) } else { Err(unsupported) }
+}
+
+impl fmt::Display for Unsupported {
+    /// For people: `ai.onnx.ml.SVMClassifier, operator set 3: the engine does not have it`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.domain, self.operator)?;
+        if let Some(version) = self.version {
+            write!(formatter, ", operator set {version}")?;
+        }
+        write!(formatter, ": {}", self.reason)
+    }
+}
+
+impl Engine for Tabular {
+    fn name(&self) -> &'static str {
+        "tabular"
+    }
+
+    fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
+        let file = OnnxFile::parse(spec.file.read(progress)?, spec.file.path())?;
+        let plan = Plan::compile(&file).map_err(|error| error.at(file.path()))?;
+        if progress.is_cancelled() {
+            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(file.path()));
+        }
+        Ok(Arc::new(TabularModel { plan: Arc::new(plan) }))
+    }
+}
+
+/// A compiled graph.
+#[derive(Debug)]
+struct TabularModel {
+    plan: Arc<Plan>,
+}
+
+impl Model for TabularModel {
+    fn signature(&self) -> &Signature {
+        self.plan.signature()
+    }
+
+    fn contract(&self) -> Contract {
+        Contract::Shared
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint { copies: 1, weight_bytes: self.plan.weight_bytes() as u64 }
+    }
+
+    fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {
+        Ok(Box::new(TabularSession::new(Arc::clone(&self.plan))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! `Reshape` (ai.onnx 5 and later) and `Concat` (ai.onnx 4 and later), for every dtype.
+
+use bytes::{Bytes, BytesMut};
+use loadonce_core::{DType, Dim, LoadError, RunError, Shape, Tensor};
+
+use crate::tabular::kernel::{Inputs, Kernel, Prepared, Value, invalid};
+use crate::tabular::node::Node;
+
+/// A new shape over the same elements; the elements are not copied.
+#[derive(Debug)]
+struct Reshape {
+    /// A length, 0 for the input's length of that axis, or -1 for what is left.
+    shape: Vec<i64>,
+    /// Whether 0 is a length after all (`allowzero`, ai.onnx 14).
+    zero_is_length: bool,
+}
+
+/// Tensors of one dtype, one behind the other along an axis.
+#[derive(Debug)]
+struct Concat {
+    axis: usize,
+}
+
+pub(super) fn prepare_reshape(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, LoadError> {
+    let input = &inputs[0];
+    let Some(shape) = &inputs[1].constant else {
+        return Err(node.unsupported("a shape that is computed in the graph"));
+    };
+    let shape = shape.as_slice::<i64>().map_err(|error| node.corrupt(error.to_string()))?.to_vec();
+    let inferred = shape.iter().filter(|&&length| length == -1).count();
+    if inferred > 1 || shape.iter().any(|&length| length < -1) {
+        return Err(node.corrupt(format!("{shape:?} is no shape")));
+    }
+    let kernel = Reshape { zero_is_length: node.int("allowzero")?.unwrap_or(0) == 1, shape };
+    let dims = kernel.dims(input.dims.as_deref());
+    Ok(Prepared { kernel: Box::new(kernel), outputs: vec![Value::new(input.dtype, dims)] })
+}
+
+impl Reshape {
+    /// The axes as far as they are certain before a run. A free first axis is kept only where it is sure to be the
+    /// input's rows; otherwise nothing is said, for requests may share a run only if their rows stay apart.
+    fn dims(&self, input: Option<&[Dim]>) -> Option<Vec<Dim>> {
+        let dims: Vec<Dim> =
+            self.shape.iter().enumerate().map(|(axis, &length)| self.dim(axis, length, input)).collect();
+        match dims.first() {
+            Some(Dim::Dynamic(_)) if self.keeps_rows(input?) => Some([&input?[..1], &dims[1..]].concat()),
+            Some(Dim::Dynamic(_)) => None,
+            _ => Some(dims),
+        }
+    }
+
+    fn dim(&self, axis: usize, length: i64, input: Option<&[Dim]>) -> Dim {
+        match usize::try_from(length) {
+            Ok(0) if !self.zero_is_length => input.and_then(|dims| dims.get(axis)).cloned().unwrap_or(Dim::ANY),
+            Ok(length) => Dim::Fixed(length),
+            Err(_) => Dim::ANY,
+        }
+    }
+
+    fn keeps_rows(&self, input: &[Dim]) -> bool {
+        if self.shape.first() == Some(&0) && !self.zero_is_length {
+            return true;
+        }
+        let (Some((_, rest)), Some((_, shape))) = (input.split_first(), self.shape.split_first()) else { return false };
+        let columns = rest.iter().try_fold(1_usize, |product, dim| match dim {
+            Dim::Fixed(length) => product.checked_mul(*length),
+            Dim::Dynamic(_) => None,
+        });
+        let new = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(usize::try_from(length).ok()?));
+        columns.is_some_and(|columns| columns > 0) && columns == new
+    }
+
+    fn resolve(&self, input: &Tensor) -> Option<Shape> {
+        let old = input.shape();
+        let length = |(axis, &length): (usize, &i64)| match usize::try_from(length) {
+            Ok(0) if !self.zero_is_length => old.get(axis).copied(),
+            Ok(length) => Some(length),
+            Err(_) => Some(1),
+        };
+        let mut lengths: Vec<usize> = self.shape.iter().enumerate().map(length).collect::<Option<_>>()?;
+        if let Some(axis) = self.shape.iter().position(|&length| length == -1) {
+            let known = Shape::new(lengths.iter().copied()).element_count()?;
+            lengths[axis] = input.len().checked_div(known)?;
+        }
+        Some(Shape::new(lengths))
+    }
+}
+
+impl Kernel for Reshape {
+    fn run(&self, inputs: &Inputs<'_>, outputs: &mut Vec<Tensor>) -> Result<(), RunError> {
+        let input = inputs.get(0)?;
+        let cannot = || invalid(format!("shape {} cannot become {:?}", input.shape(), self.shape));
+        let shape = self.resolve(input).ok_or_else(cannot)?;
+        outputs.push(input.clone().reshape(shape).map_err(|_| cannot())?);
+        Ok(())
+    }
+}
+
+pub(super) fn prepare_concat(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, LoadError> {
+    let first = &inputs[0];
+    for input in inputs {
+        input.expect(&[first.dtype], node)?;
+    }
+    let axis = node.int("axis")?.ok_or_else(|| node.corrupt("no attribute 'axis'"))?;
+    let Some(rank) = first.dims.as_ref().map(Vec::len) else {
+        return Err(node.unsupported("inputs of unknown rank"));
+    };
+    if inputs.iter().any(|input| input.dims.as_ref().map(Vec::len) != Some(rank)) {
+        return Err(node.corrupt("inputs of different rank"));
+    }
+    let from_end = if axis < 0 { i64::try_from(rank).unwrap_or(0) } else { 0 };
+    let axis = usize::try_from(axis + from_end).ok().filter(|&axis| axis < rank);
+    let axis = axis.ok_or_else(|| node.corrupt(format!("no such axis among {rank}")))?;
+    let output = Value::new(first.dtype, concatenated_dims(inputs, axis));
+    Ok(Prepared { kernel: Box::new(Concat { axis }), outputs: vec![output] })
+}
+
+fn concatenated_dims(inputs: &[Value], axis: usize) -> Option<Vec<Dim>> {
+    let mut dims = inputs[0].dims.clone()?;
+    let lengths = inputs.iter().map(|input| match input.dims.as_ref()?.get(axis)? {
+        Dim::Fixed(length) => Some(*length),
+        Dim::Dynamic(_) => None,
+    });
+    let total = lengths.sum::<Option<usize>>();
+    // Rows behind rows are no longer the rows of one request.
+    if axis == 0 && total.is_none() {
+        return None;
+    }
+    dims[axis] = total.map_or(Dim::ANY, Dim::Fixed);
+    Some(dims)
+}
+
+impl Kernel for Concat {
+    fn run(&self, inputs: &Inputs<'_>, outputs: &mut Vec<Tensor>) -> Result<(), RunError> {
+        let tensors: Vec<&Tensor> = inputs.iter().collect::<Result<_, _>>()?;
+        let shape = self.shape(&tensors)?;
+        let dtype = tensors[0].dtype();
+        let joined = match shape.element_count() {
+            None => return Err(invalid(format!("shape {shape} is too large"))),
+            // Without elements the other axes may be of any length, and no loop may run over them.
+            Some(0) => Tensor::zeros(dtype, shape).map_err(|error| RunError::Failed(error.to_string())),
+            Some(_) if dtype == DType::Bytes => self.join_strings(&tensors, shape),
+            Some(_) => self.join_bytes(&tensors, shape),
+        };
+        outputs.push(joined?);
+        Ok(())
+    }
+}
+
+impl Concat {
+    fn shape(&self, tensors: &[&Tensor]) -> Result<Shape, RunError> {
+        let first = tensors[0].shape();
+        let mut total = 0_usize;
+        for tensor in tensors {
+            let shape = tensor.shape();
+            let differs = |axis: usize| axis != self.axis && shape.get(axis) != first.get(axis);
+            if shape.len() != first.len() || (0..first.len()).any(differs) {
+                return Err(invalid(format!("shapes {first} and {shape} cannot be joined along axis {}", self.axis)));
+            }
+            total = total.saturating_add(shape[self.axis]);
+        }
+        let lengths = first.iter().enumerate().map(|(axis, &length)| if axis == self.axis { total } else { length });
+        Ok(Shape::new(lengths))
+    }
+
+    /// Elements of a tensor that lie together from the axis inwards.
+    fn run_length(&self, tensor: &Tensor) -> usize {
+        tensor.shape()[self.axis..].iter().product()
+    }
+
+    fn runs(&self, shape: &Shape) -> usize {
+        shape[..self.axis].iter().product()
+    }
+
+    fn join_strings(&self, tensors: &[&Tensor], shape: Shape) -> Result<Tensor, RunError> {
+        let mut joined: Vec<Bytes> = Vec::new();
+        for run in 0..self.runs(&shape) {
+            for tensor in tensors {
+                let strings = tensor.as_strings().map_err(|error| RunError::Failed(error.to_string()))?;
+                let length = self.run_length(tensor);
+                joined.extend_from_slice(&strings[run * length..(run + 1) * length]);
+            }
+        }
+        Tensor::from_strings(shape, joined).map_err(|error| RunError::Failed(error.to_string()))
+    }
+
+    fn join_bytes(&self, tensors: &[&Tensor], shape: Shape) -> Result<Tensor, RunError> {
+        let dtype = tensors[0].dtype();
+        let size = dtype.size().unwrap_or(1);
+        let mut joined = BytesMut::with_capacity(tensors.iter().map(|tensor| tensor.byte_len()).sum());
+        for run in 0..self.runs(&shape) {
+            for tensor in tensors {
+                let Some(bytes) = tensor.as_bytes() else { continue };
+                let length = self.run_length(tensor) * size;
+                joined.extend_from_slice(&bytes[run * length..(run + 1) * length]);
+            }
+        }
+        Tensor::from_bytes(dtype, shape, joined.freeze()).map_err(|error| RunError::Failed(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::testing::{Value::Int, int64_tensor, node};
+    use crate::tabular::testing::{Case, floats, run};
+
+    fn reshape(shape: &[i64], axes: &[&str]) -> Case {
+        let length = i64::try_from(shape.len()).unwrap();
+        Case::new(node("Reshape", &["x", "s"], &["y"]), axes).initializer(int64_tensor("s", &[length], shape))
+    }
+
+    #[test]
+    fn a_new_shape_shares_the_elements() {
+        let input = floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let output = reshape(&[-1, 1], &["2", "3"]).run(input.clone());
+        assert_eq!(output[0].shape(), &Shape::new([6, 1]));
+        assert_eq!(output[0].as_bytes().unwrap().as_ptr(), input.as_bytes().unwrap().as_ptr());
+        assert_eq!(reshape(&[0, -1, 1], &["", "3"]).run(input.clone())[0].shape(), &Shape::new([2, 3, 1]));
+        let error = reshape(&[4, -1], &["", "3"]).run_error(input).to_string();
+        assert!(error.ends_with("shape [2,3] cannot become [4, -1]"), "{error}");
+    }
+
+    #[test]
+    fn rows_are_kept_only_where_they_are_sure_to_be_rows() {
+        let output =
+            |shape: &[i64], axes: &[&str]| reshape(shape, axes).load().unwrap().signature().outputs[0].to_string();
+        assert_eq!(output(&[-1], &["batch", "1"]), "FP32 [batch]");
+        assert_eq!(output(&[-1, 2, 2], &["batch", "4"]), "FP32 [batch,2,2]");
+        assert_eq!(output(&[0, 4], &["batch", "4"]), "FP32 [batch,4]");
+        assert_eq!(output(&[-1], &["batch", "4"]), "FP32 [...]");
+        assert_eq!(output(&[1, -1], &["batch", "4"]), "FP32 [1,?]");
+    }
+
+    #[test]
+    fn tensors_are_joined_along_an_axis() {
+        let join = |axis: i64| node("Concat", &["x", "x"], &["y"]).with("axis", Int(axis));
+        let input = floats(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        let columns = floats(&[2, 4], &[1.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0, 4.0]);
+        assert_eq!(run(join(1), input.clone())[0], columns);
+        assert_eq!(run(join(-1), input.clone())[0], columns);
+        assert_eq!(run(join(0), input)[0], floats(&[4, 2], &[1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(run(join(1), floats(&[1 << 40, 0], &[]))[0].shape(), &Shape::new([1 << 40, 0]));
+    }
+
+    #[test]
+    fn inputs_that_do_not_fit_together_are_refused() {
+        let case = |axes: &[&str]| {
+            Case::new(node("Concat", &["x", "c"], &["y"]).with("axis", Int(1)), axes)
+                .initializer(crate::onnx::testing::float_tensor("c", &[2, 1], &[7.0, 8.0]))
+        };
+        let input = floats(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(case(&["", "2"]).run(input)[0], floats(&[2, 3], &[1.0, 2.0, 7.0, 3.0, 4.0, 8.0]));
+        let error = case(&["", "2"]).run_error(floats(&[1, 2], &[1.0, 2.0])).to_string();
+        assert!(error.ends_with("shapes [1,2] and [2,1] cannot be joined along axis 1"), "{error}");
+        let error = case(&["", "2", "2"]).load().unwrap_err();
+        assert!(error.detail().ends_with("inputs of different rank"), "{error}");
+    }
+
+    #[test]
+    fn strings_are_joined_as_well() {
+        let input = Tensor::from_strings(Shape::new([2, 1]), vec!["a".to_owned(), "b".to_owned()]).unwrap();
+        let output = run(node("Concat", &["x", "x"], &["y"]).with("axis", Int(1)), input);
+        assert_eq!(output[0].as_strings().unwrap(), ["a", "a", "b", "b"]);
+    }
+}
