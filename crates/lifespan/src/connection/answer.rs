@@ -1,0 +1,98 @@
+//! One request on a connection: counted while it is under way, and told to be the last one when the process stops.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, HttpBody};
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::{Frame, Incoming, SizeHint};
+
+use super::activity::Activity;
+use crate::orders::Orders;
+use crate::shell::Shell;
+
+/// What the requests of one connection share.
+pub(super) struct Connection {
+    pub(super) shell: Arc<Shell>,
+    pub(super) orders: Orders,
+    pub(super) activity: Arc<Activity>,
+    pub(super) peer: SocketAddr,
+}
+
+/// A response body that keeps its request counted until the last byte is taken.
+pub(super) struct CountedBody {
+    body: Body,
+    _in_flight: InFlight,
+}
+
+/// A request under way; counted off when dropped.
+struct InFlight {
+    connection: Arc<Connection>,
+    answered: bool,
+}
+
+impl Connection {
+    /// Answers one request.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<CountedBody>, Infallible> {
+        let is_http1 = request.version() < Version::HTTP_2;
+        let mut in_flight = InFlight::begin(Arc::clone(&self), !is_http1);
+        let mut response = self.shell.answer(self.peer, request).await;
+        in_flight.answered = true;
+        if is_http1 && self.is_ending() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // hyper closes the connection after a response that says so.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response.map(|body| CountedBody { body, _in_flight: in_flight }))
+    }
+
+    /// Whether the answer that is being given should be the last: the process stops, and no pipelined request lies
+    /// behind this one. The sender of such a request would see it unanswered, since nothing may be processed after the
+    /// answer that says `close` (RFC 9112 section 9.6). A sender that never lets the connection run empty is told all
+    /// the same after a while.
+    fn is_ending(&self) -> bool {
+        self.orders.closing_since().is_some() && (self.activity.is_read_empty() || self.orders.has_lingered())
+    }
+}
+
+impl InFlight {
+    fn begin(connection: Arc<Connection>, http2: bool) -> Self {
+        connection.activity.request_began(http2);
+        connection.shell.tally.started();
+        Self { connection, answered: false }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.connection.activity.request_ended();
+        self.connection.shell.tally.ended(self.answered);
+    }
+}
+
+impl HttpBody for CountedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

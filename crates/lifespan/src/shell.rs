@@ -1,0 +1,73 @@
+//! What answers a request: the shell's own paths first, then the routes that are in place at this moment.
+
+use std::net::SocketAddr;
+use std::sync::{PoisonError, RwLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::Response;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use loadonce_core::status::StatusView;
+use tower::ServiceExt as _;
+
+use crate::health::{self, Health};
+use crate::panic::CatchPanic;
+use crate::tally::Tally;
+
+/// One for the whole process; every connection asks it for every request, so that a connection opened while loading
+/// sees the application's routes as soon as they are in.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    health: Health,
+    routes: RwLock<Router>,
+    pub(crate) tally: Tally,
+}
+
+impl Shell {
+    pub(crate) fn new(health: Health, routes: Router) -> Self {
+        Self { health, routes: RwLock::new(settled(routes)), tally: Tally::default() }
+    }
+
+    /// Puts other routes in place; requests that have begun keep theirs.
+    pub(crate) fn replace_routes(&self, routes: Router) {
+        let replaced = {
+            let mut slot = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *slot, settled(routes))
+        };
+        // Outside the lock: dropping an application's state may take its time.
+        drop(replaced);
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response {
+        if let Some(response) = self.health.answer(request.method(), request.uri().path()) {
+            return response;
+        }
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        match CatchPanic::new(routes.oneshot(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(message) => {
+                tracing::error!(message, "a request handler panicked");
+                health::error(StatusCode::INTERNAL_SERVER_ERROR, "the request handler panicked")
+            }
+        }
+    }
+}
+
+/// Routes for the time before startup has finished: the application's, then 503 with what is being waited for.
+pub(crate) fn meanwhile(routes: Router, status: StatusView) -> Router {
+    routes.fallback(move || {
+        let response = health::unavailable(&status);
+        async move { response }
+    })
+}
+
+/// Builds the router's services now rather than at each request.
+fn settled(routes: Router) -> Router {
+    routes.with_state(())
+}
