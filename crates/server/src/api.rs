@@ -1,0 +1,111 @@
+//! What the handlers share: the registry, the telemetry, the limits. Built once, when loading has ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use loadonce_core::registry::Registry;
+use loadonce_core::status::StatusView;
+
+use crate::error::ApiError;
+use crate::http;
+use crate::metrics::{Metrics, RequestLabels};
+
+/// The prediction API over a registry; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Api(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    telemetry: Telemetry,
+    limits: Limits,
+    examples: BTreeMap<String, Example>,
+}
+
+/// Status and metrics, which are there before any model is.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    pub(crate) status: StatusView,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Bounds on what a caller may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+}
+
+/// A request that a person can send to a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// Where to send it.
+    pub path: String,
+    /// The JSON body, on one line.
+    pub body: String,
+}
+
+impl Default for Limits {
+    /// 64 MiB, as Triton takes.
+    fn default() -> Self {
+        Self { body_bytes: 64 << 20 }
+    }
+}
+
+impl Telemetry {
+    /// Telemetry of the process with that status.
+    pub fn new(status: StatusView) -> Self {
+        let metrics = Arc::new(Metrics::new(status.clone()));
+        Self { status, metrics }
+    }
+
+    /// The routes that answer while models are loading: startup report and metrics.
+    pub fn routes(&self) -> Router {
+        http::telemetry_routes(self.clone())
+    }
+}
+
+impl Api {
+    /// The API of loaded models. `examples` are requests by model name, shown on the server's page.
+    pub fn new(registry: Registry, telemetry: Telemetry, limits: Limits, examples: BTreeMap<String, Example>) -> Self {
+        telemetry.metrics.watch(registry.handles().cloned().collect());
+        Self(Arc::new(Inner { registry, telemetry, limits, examples }))
+    }
+
+    /// Every route of the server but its health, which the lifespan shell answers.
+    pub fn routes(self) -> Router {
+        http::routes(self)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    pub(crate) fn status(&self) -> &StatusView {
+        &self.0.telemetry.status
+    }
+
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    pub(crate) fn example(&self, model: &str) -> Option<&Example> {
+        self.0.examples.get(model)
+    }
+
+    /// Counts a request that has been answered. Models that are not served share one label: names come from callers.
+    pub(crate) fn count<T>(&self, model: &str, protocol: &'static str, result: &Result<T, ApiError>, started: Instant) {
+        let known = self.registry().entry(model, None).is_ok();
+        let outcome = result.as_ref().map_or_else(ApiError::outcome, |_| "ok");
+        let model = if known { model } else { "unknown" };
+        let labels = RequestLabels { model: model.to_owned(), protocol, outcome };
+        let time: Duration = started.elapsed();
+        self.0.telemetry.metrics.count(&labels, time);
+    }
+}

@@ -1,0 +1,55 @@
+//! The HTTP room: routes and thin handlers.
+
+mod body;
+mod page;
+mod target;
+mod telemetry;
+mod v1;
+mod v2;
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::{Method, Uri};
+
+use crate::api::{Api, Telemetry};
+use crate::error::{ApiError, ApiErrorKind};
+
+/// Every route of the server but its health.
+pub(crate) fn routes(api: Api) -> Router {
+    let telemetry = telemetry_routes(api.telemetry().clone());
+    Router::new()
+        .route("/", get(page::show))
+        .route("/v2", get(v2::server_metadata))
+        .route("/v2/models/{name}", get(v2::model_metadata))
+        .route("/v2/models/{name}/versions/{version}", get(v2::model_metadata))
+        .route("/v2/models/{name}/ready", get(v2::model_ready))
+        .route("/v2/models/{name}/versions/{version}/ready", get(v2::model_ready))
+        .route("/v2/models/{name}/infer", post(v2::infer))
+        .route("/v2/models/{name}/versions/{version}/infer", post(v2::infer))
+        .route("/v1/models", get(v1::list))
+        .route("/v1/models/{name}", get(v1::status).post(v1::predict))
+        .route("/v1/models/{name}/versions/{version}", get(v1::status).post(v1::predict))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(api)
+        .merge(telemetry)
+        .fallback(no_such_path)
+}
+
+/// The routes that need no models.
+pub(crate) fn telemetry_routes(telemetry: Telemetry) -> Router {
+    Router::new()
+        .route("/v2/startup", get(telemetry::startup))
+        .route("/metrics", get(telemetry::metrics))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(telemetry)
+}
+
+async fn no_such_path(uri: Uri) -> ApiError {
+    let text = format!("no such path '{}'; the models and their paths are listed at /", uri.path());
+    ApiError::new(ApiErrorKind::NoSuchPath, text)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    let text = format!("{method} is not allowed on '{}', see the Allow header", uri.path());
+    ApiError::new(ApiErrorKind::MethodNotAllowed, text)
+}

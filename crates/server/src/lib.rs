@@ -1,0 +1,19 @@
+//! The prediction protocols over a registry of loaded models.
+//!
+//! Handlers are thin: they find the model in the [`Registry`](loadonce_core::Registry), decode the request into
+//! tensors ([`wire`]), wait for [`ModelHandle::infer`](loadonce_core::ModelHandle::infer), and encode the answer. This
+//! crate knows no engine by name and loads nothing.
+
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod wire;
+pub mod samples;
+pub mod report;
+mod error;
+mod http;
+mod metrics;
+
+pub use self::api::{Api, Example, Limits, Telemetry};
+pub use self::error::{ApiError, http_status};
+pub use self::samples::SampleFolder;

@@ -1,0 +1,170 @@
+//! The startup report: phases and models with their times, bytes, load counts, engines and sample results, as JSON.
+
+use std::time::Duration;
+
+use loadonce_core::LoadError;
+use loadonce_core::status::{ComponentStatus, Readiness, SampleTally, Snapshot, Stage};
+use serde::Serialize;
+
+/// Body of `GET /v2/startup` and of `--startup-report`.
+#[derive(Clone, Debug, Serialize)]
+pub struct StartupReport {
+    /// Whether the server is ready.
+    pub ready: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where the process stands.
+    pub phase: &'static str,
+    /// Since the process began to bind.
+    pub uptime_milliseconds: f64,
+    /// Time in each phase so far.
+    pub phases: Vec<PhaseTime>,
+    /// Every declared model.
+    pub models: Vec<ModelReport>,
+    /// What ended the startup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorReport>,
+}
+
+/// Time spent in one phase or stage.
+#[derive(Clone, Debug, Serialize)]
+pub struct PhaseTime {
+    /// Its name.
+    pub name: &'static str,
+    /// The time so far.
+    pub milliseconds: f64,
+}
+
+/// How one model's load went.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelReport {
+    /// The name.
+    pub name: String,
+    /// The version.
+    pub version: Option<String>,
+    /// Where it stands.
+    pub state: &'static str,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The engine.
+    pub engine: Option<&'static str>,
+    /// Why that engine was chosen.
+    pub engine_reason: Option<String>,
+    /// How often the weights were loaded.
+    pub loads: u64,
+    /// Sets of the weights in memory.
+    pub copies: Option<usize>,
+    /// Bytes of one set.
+    pub weight_bytes: Option<u64>,
+    /// Bytes read from disk.
+    pub bytes_read: u64,
+    /// Bytes expected from disk.
+    pub bytes_total: u64,
+    /// `shared` or `exclusive`.
+    pub contract: Option<&'static str>,
+    /// Sessions open.
+    pub sessions: usize,
+    /// From the start of loading until ready or failed.
+    pub milliseconds: f64,
+    /// Time in each stage so far.
+    pub stages: Vec<PhaseTime>,
+    /// How the samples went.
+    pub samples: SampleReport,
+}
+
+/// How a model's samples went.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SampleReport {
+    /// Samples found.
+    pub found: usize,
+    /// Samples answered without an error.
+    pub answered: usize,
+    /// Samples whose known answer was given.
+    pub right: usize,
+}
+
+/// What ended a startup.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReport {
+    /// The kind of cause.
+    pub kind: &'static str,
+    /// The model, where one is to blame.
+    pub model: Option<String>,
+    /// The file, where one is to blame.
+    pub file: Option<String>,
+    /// The whole line that stood on stderr.
+    pub message: String,
+    /// The process' exit code.
+    pub exit_code: u8,
+}
+
+impl StartupReport {
+    /// The report of a status.
+    pub fn new(snapshot: &Snapshot, readiness: &Readiness) -> Self {
+        let reason = match readiness {
+            Readiness::Ready { .. } => None,
+            Readiness::NotReady(reason) => Some(reason.clone()),
+        };
+        Self {
+            ready: readiness.is_ready(),
+            reason,
+            phase: snapshot.phase.as_str(),
+            uptime_milliseconds: milliseconds(snapshot.uptime),
+            phases: snapshot.phases.iter().map(|(phase, time)| PhaseTime::new(phase.as_str(), *time)).collect(),
+            models: snapshot.components.iter().map(ModelReport::new).collect(),
+            error: None,
+        }
+    }
+}
+
+impl PhaseTime {
+    fn new(name: &'static str, time: Duration) -> Self {
+        Self { name, milliseconds: milliseconds(time) }
+    }
+}
+
+impl ModelReport {
+    fn new(status: &ComponentStatus) -> Self {
+        let record = &status.record;
+        let SampleTally { found, answered, right } = record.samples;
+        let startup = status.stages.iter().filter(|(stage, _)| *stage < Stage::Ready);
+        Self {
+            name: status.name.clone(),
+            version: record.version.clone(),
+            state: status.stage.as_str(),
+            reason: status.reason.clone(),
+            engine: record.engine,
+            engine_reason: record.engine_reason.clone(),
+            loads: record.loads,
+            copies: record.footprint.map(|footprint| footprint.copies),
+            weight_bytes: record.footprint.map(|footprint| footprint.weight_bytes),
+            bytes_read: status.bytes_read,
+            bytes_total: status.bytes_total,
+            contract: record.contract.map(loadonce_core::Contract::as_str),
+            sessions: record.sessions,
+            milliseconds: milliseconds(status.startup_time()),
+            stages: startup.map(|(stage, time)| PhaseTime::new(stage.as_str(), *time)).collect(),
+            samples: SampleReport { found, answered, right },
+        }
+    }
+}
+
+impl ErrorReport {
+    /// The report of a load error, which ends the process with that code.
+    pub fn new(error: &LoadError, exit_code: u8) -> Self {
+        Self {
+            kind: error.kind().as_str(),
+            model: error.model().map(str::to_owned),
+            file: error.path().map(|path| path.display().to_string()),
+            message: error.to_string(),
+            exit_code,
+        }
+    }
+}
+
+/// Milliseconds with microseconds as decimals.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

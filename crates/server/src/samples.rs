@@ -1,0 +1,248 @@
+//! Samples on disk: a folder of JSON files, each a v1 or v2 request and, where known, its right answer.
+//!
+//! ```json
+//! {
+//!   "description": "one setosa",
+//!   "request":   {"instances": [[5.1, 3.5, 1.4, 0.2]]},
+//!   "response":  {"predictions": [{"label": "setosa"}]},
+//!   "tolerance": {"absolute": 1e-6, "relative": 1e-5}
+//! }
+//! ```
+//!
+//! A file without `request` is itself a request, with no known answer.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use loadonce_core::sample::{Sample, SampleSource, Tolerance};
+use loadonce_core::{InferRequest, LoadError, LoadErrorKind, NamedTensor, Signature};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::api::Example;
+use crate::wire::{WireError, from_json, v1, v2};
+
+/// A folder of sample files, read in alphabetical order; a folder that does not exist has none.
+#[derive(Clone, Debug)]
+pub struct SampleFolder {
+    path: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SampleFile<'a> {
+    #[serde(default, rename = "description")]
+    _description: Option<String>,
+    #[serde(borrow)]
+    request: &'a RawValue,
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
+    #[serde(default)]
+    tolerance: ToleranceFields,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ToleranceFields {
+    absolute: f64,
+    relative: f64,
+}
+
+/// Enough of a body to tell whether it is v2, whose tensors are a list with datatypes.
+#[derive(Deserialize)]
+struct Probe<'a> {
+    #[serde(borrow)]
+    inputs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    outputs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    instances: Option<&'a RawValue>,
+    #[serde(borrow)]
+    predictions: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct TypedTensor {
+    #[serde(rename = "datatype")]
+    _datatype: String,
+}
+
+#[derive(Deserialize)]
+struct HasRequest<'a> {
+    #[serde(borrow)]
+    request: Option<&'a RawValue>,
+}
+
+impl Default for ToleranceFields {
+    fn default() -> Self {
+        let Tolerance { absolute, relative } = Tolerance::default();
+        Self { absolute, relative }
+    }
+}
+
+impl SampleFolder {
+    /// The samples in that folder.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The first sample's request as a caller of `model` would send it; none if there is no readable sample.
+    pub fn example(&self, model: &str) -> Option<Example> {
+        let first = self.files().ok()?.into_iter().next()?;
+        let text = fs::read(first).ok()?;
+        let request = split(&text).ok()?.request;
+        let path = if is_v2(request.get().as_bytes()) {
+            format!("/v2/models/{model}/infer")
+        } else {
+            format!("/v1/models/{model}:predict")
+        };
+        let compact: serde_json::Value = serde_json::from_str(request.get()).ok()?;
+        Some(Example { path, body: compact.to_string() })
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, LoadError> {
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(&self.path, error)),
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| unreadable(&self.path, error))?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+impl SampleSource for SampleFolder {
+    fn read(&self, signature: &Signature) -> Result<Vec<Sample>, LoadError> {
+        self.files()?.iter().map(|path| read_file(path, signature)).collect()
+    }
+}
+
+fn read_file(path: &Path, signature: &Signature) -> Result<Sample, LoadError> {
+    let text = fs::read(path).map_err(|error| unreadable(path, error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    parse(name, &text, signature).map_err(|error| {
+        LoadError::new(LoadErrorKind::SampleFailed, "cannot read the sample")
+            .at(path)
+            .caused_by(error)
+            .advise("a sample has 'request' and, where it is known, 'response', both as in the v1 or v2 protocol")
+    })
+}
+
+fn parse(name: String, text: &[u8], signature: &Signature) -> Result<Sample, WireError> {
+    let file = split(text)?;
+    let request = decode_request(file.request, signature).map_err(|error| error.within("request."))?;
+    let expected = file.response.map(|response| decode_response(response, signature)).transpose();
+    let ToleranceFields { absolute, relative } = file.tolerance;
+    Ok(Sample {
+        name,
+        request,
+        expected: expected.map_err(|error| error.within("response."))?,
+        tolerance: Tolerance { absolute, relative },
+    })
+}
+
+/// A file with a request in it, or a file that is one.
+fn split(text: &[u8]) -> Result<SampleFile<'_>, WireError> {
+    let probe: HasRequest<'_> = from_json(text)?;
+    if probe.request.is_some() {
+        return from_json(text);
+    }
+    Ok(SampleFile {
+        _description: None,
+        request: from_json(text)?,
+        response: None,
+        tolerance: ToleranceFields::default(),
+    })
+}
+
+fn decode_request(request: &RawValue, signature: &Signature) -> Result<InferRequest, WireError> {
+    let body = request.get().as_bytes();
+    if is_v2(body) {
+        return v2::decode_request(body);
+    }
+    v1::decode_request(body, signature).map(|(_, request)| request)
+}
+
+fn decode_response(response: &RawValue, signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
+    let body = response.get().as_bytes();
+    if is_v2(body) { v2::decode_outputs(body) } else { v1::decode_outputs(body, signature) }
+}
+
+fn is_v2(body: &[u8]) -> bool {
+    let Ok(probe) = from_json::<Probe<'_>>(body) else { return false };
+    let tensors = probe.inputs.or(probe.outputs);
+    let typed = |value: &RawValue| serde_json::from_str::<Vec<TypedTensor>>(value.get()).is_ok();
+    probe.instances.is_none() && probe.predictions.is_none() && tensors.is_some_and(typed)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> LoadError {
+    LoadError::new(LoadErrorKind::SampleFailed, "cannot read the samples").at(path).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use loadonce_core::{DType, Dim, TensorSpec};
+
+    use super::*;
+
+    fn signature() -> Signature {
+        let dims = [Dim::ANY, Dim::Fixed(2)];
+        Signature {
+            inputs: vec![TensorSpec::new("x", DType::Fp32, dims.clone())],
+            outputs: vec![TensorSpec::new("y", DType::Fp32, dims)],
+        }
+    }
+
+    fn read(text: &str) -> Result<Sample, String> {
+        parse("s.json".to_owned(), text.as_bytes(), &signature()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn v1_and_v2_samples_are_the_same() {
+        let v1 = r#"{"request":{"instances":[[1,2]]},"response":{"predictions":[[2,4]]}}"#;
+        let v2 = r#"{"request":{"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"data":[1,2]}]},
+            "response":{"outputs":[{"name":"y","datatype":"FP32","shape":[1,2],"data":[2,4]}]}}"#;
+        let columns = r#"{"request":{"inputs":[[1,2]]},"response":{"outputs":[[2,4]]}}"#;
+        assert_eq!(read(v1).unwrap(), read(v2).unwrap());
+        assert_eq!(read(v1).unwrap(), read(columns).unwrap());
+    }
+
+    #[test]
+    fn a_bare_request_is_a_sample_without_an_answer() {
+        let sample = read(r#"{"instances":[[1,2]]}"#).unwrap();
+        assert_eq!(sample.expected, None);
+        assert_eq!(sample.tolerance, Tolerance::default());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused_so_that_no_check_is_lost() {
+        let error = read(r#"{"request":{"instances":[[1,2]]},"respones":{"predictions":[[2,4]]}}"#).unwrap_err();
+        assert!(error.contains("unknown field `respones`"), "{error}");
+        let error = read(r#"{"request":{"instances":[[1,"two"]]}}"#).unwrap_err();
+        assert_eq!(error, "request.instances[0][1]: expected FP32, got \"two\"");
+    }
+
+    #[test]
+    fn files_are_read_in_order_and_the_first_is_the_example() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("b.json"), r#"{"instances":[[3,4]]}"#).unwrap();
+        fs::write(folder.path().join("a.json"), r#"{"request":{"instances": [[1, 2]]}}"#).unwrap();
+        fs::write(folder.path().join("notes.txt"), "no sample").unwrap();
+        let samples = SampleFolder::new(folder.path());
+        let names: Vec<_> = samples.read(&signature()).unwrap().into_iter().map(|sample| sample.name).collect();
+        assert_eq!(names, ["a.json", "b.json"]);
+        let example = samples.example("m").unwrap();
+        assert_eq!(
+            (example.path.as_str(), example.body.as_str()),
+            ("/v1/models/m:predict", r#"{"instances":[[1,2]]}"#)
+        );
+        assert!(SampleFolder::new("/nowhere").read(&signature()).unwrap().is_empty());
+    }
+}

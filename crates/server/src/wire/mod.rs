@@ -1,0 +1,87 @@
+//! Wire formats: JSON bodies to tensors and back. No HTTP here, and no model: a body, a signature, nothing else.
+
+mod element;
+mod array;
+mod write;
+pub mod v1;
+pub mod v2;
+
+use loadonce_core::ErrorKind;
+
+pub(crate) use self::array::{ArrayError, parse_pieces, quote};
+
+/// Why a body could not be read, or an answer not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The body is not JSON.
+    #[error("the body is not valid JSON: {0}")]
+    Syntax(String),
+    /// The body is JSON of another form.
+    #[error("{path}: {detail}")]
+    Form {
+        /// Where, as a path of fields and positions.
+        path: String,
+        /// What was expected and what came.
+        detail: String,
+    },
+    /// A string of an output cannot be written as JSON.
+    #[error("output '{output}' holds a string at [{index}] that is not UTF-8, which JSON cannot carry")]
+    NotUtf8 {
+        /// The output.
+        output: String,
+        /// Its flat index.
+        index: usize,
+    },
+}
+
+impl WireError {
+    pub(crate) fn form(path: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Form { path: path.into(), detail: detail.into() }
+    }
+
+    /// The same error, seen from a level further out.
+    #[must_use]
+    pub(crate) fn within(self, outer: &str) -> Self {
+        match self {
+            Self::Form { path, detail } => Self::Form { path: format!("{outer}{path}"), detail },
+            other => other,
+        }
+    }
+
+    /// The kind, to branch on.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Syntax(_) | Self::Form { .. } => ErrorKind::InvalidRequest,
+            Self::NotUtf8 { .. } => ErrorKind::Internal,
+        }
+    }
+}
+
+/// Reads JSON into `T`; a mistake of form is named by its path, for instance `inputs[0].shape[1]`.
+pub(crate) fn from_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireError> {
+    // Serde would take an array of the fields' values for an object.
+    match body.trim_ascii_start().first() {
+        None => Err(WireError::form("the body", "is empty, expected a JSON object")),
+        Some(b'[') => Err(WireError::form("the body", "expected a JSON object, got an array")),
+        Some(_) => serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error)),
+    }
+}
+
+/// The slow second look at a body that was refused: the path costs time that only mistakes should pay.
+fn explain<'a, T: serde::Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> WireError {
+    if error.classify() != serde_json::error::Category::Data {
+        return WireError::Syntax(error.to_string());
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Ok(_) => WireError::Syntax(error.to_string()),
+        Err(error) => {
+            let path = match error.path().to_string().as_str() {
+                "." => "the body".to_owned(),
+                path => path.to_owned(),
+            };
+            WireError::form(path, error.into_inner().to_string())
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The whole API over fake models, without a socket.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod predict;
+mod support;
+mod telemetry;

@@ -1,0 +1,100 @@
+//! An API over fake models, and a client for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::{HeaderMap, Request, StatusCode};
+use loadonce_core::ModelSpec;
+use loadonce_core::loader::{Declared, Engines, LoadOptions, Loading, Models};
+use loadonce_core::registry::Registry;
+use loadonce_core::status::{Board, Phase, ReadyRules};
+use loadonce_core::testing::FakeEngine;
+use loadonce_server::{Api, Example, Limits, Telemetry};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+/// A served set of fakes.
+pub(crate) struct Served {
+    pub(crate) models: Models,
+    pub(crate) router: Router,
+    pub(crate) board: Board,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+/// Bytes that a body may have in these tests.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+
+impl Served {
+    /// Serves fakes by name, keeping going where one fails; `x` of each has the columns `length` and `width`.
+    pub(crate) async fn new<const N: usize>(fakes: [(&str, FakeEngine); N]) -> Self {
+        let board = Board::new(ReadyRules { keep_going: true, allow_empty: true });
+        board.enter(Phase::Loading);
+        let declared = fakes.iter().map(|(name, _)| Declared { spec: spec(name), component: board.declare(name) });
+        let declared = declared.collect();
+        let fakes: BTreeMap<_, _> = fakes.into_iter().map(|(name, fake)| (name.to_owned(), fake)).collect();
+        let engines: Arc<dyn Engines> = Arc::new(fakes);
+        let options = LoadOptions { keep_going: true, ..LoadOptions::default() };
+        let models = Loading::start(declared, &engines, board.view(), options).unwrap().finish().await.unwrap();
+        board.enter(Phase::Ready);
+        let example = Example { path: "/v1/models/m:predict".to_owned(), body: "{\"it's\":1}".to_owned() };
+        let examples = BTreeMap::from([("m".to_owned(), example)]);
+        let limits = Limits { body_bytes: BODY_LIMIT };
+        let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits, examples);
+        Self { models, router: api.routes(), board }
+    }
+
+    /// One good fake, `m`.
+    pub(crate) async fn one() -> Self {
+        Self::new([("m", FakeEngine::default())]).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("host", "example.test").body(body.into());
+        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.send("POST", path, body.to_owned()).await
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        assert_eq!(self.headers["content-type"], "application/json", "{self:?}");
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The text of an error body, which has nothing else at its top level.
+    pub(crate) fn error(&self) -> String {
+        let body = self.json();
+        assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+        body["error"].as_str().unwrap().to_owned()
+    }
+}
+
+fn spec(name: &str) -> ModelSpec {
+    let mut spec = ModelSpec::new(name, "");
+    spec.columns.insert("x".to_owned(), vec!["length".to_owned(), "width".to_owned()]);
+    spec
+}
+
+/// A v2 request for `x`.
+pub(crate) fn v2(shape: &str, datatype: &str, data: &str) -> String {
+    format!(r#"{{"inputs":[{{"name":"x","shape":{shape},"datatype":"{datatype}","data":{data}}}]}}"#)
+}

@@ -1,0 +1,81 @@
+//! What the server says about itself.
+
+use loadonce_core::LoadErrorKind;
+use loadonce_core::testing::{FakeEngine, Script};
+use serde_json::json;
+
+use crate::support::{Served, v2};
+
+#[tokio::test]
+async fn the_startup_report_counts_one_load_a_model() {
+    let served = Served::new([("a", FakeEngine::default()), ("b", FakeEngine::default())]).await;
+    let report = served.get("/v2/startup").await.json();
+    assert_eq!((&report["ready"], &report["phase"]), (&json!(true), &json!("ready")));
+    for model in report["models"].as_array().unwrap() {
+        assert_eq!((&model["loads"], &model["copies"], &model["engine"]), (&json!(1), &json!(1), &json!("fake")));
+        assert_eq!(model["engine_reason"], "the test says so");
+        assert!(model["milliseconds"].is_number());
+        let stages: Vec<_> = model["stages"].as_array().unwrap().iter().map(|stage| stage["name"].clone()).collect();
+        assert_eq!(stages, ["declared", "loading", "warming_up", "testing"]);
+    }
+}
+
+#[tokio::test]
+async fn metrics_count_requests_loads_and_states() {
+    let failing = FakeEngine::new(Script { fails: Some(LoadErrorKind::Corrupt), ..Script::default() });
+    let served = Served::new([("bad", failing), ("m", FakeEngine::default())]).await;
+    served.post("/v2/models/m/infer", &v2("[1,2]", "FP32", "[1,2]")).await;
+    served.post("/v2/models/m/infer", "{").await;
+    served.post("/v1/models/bad:predict", "{}").await;
+    for name in 0..3 {
+        served.post(&format!("/v1/models/strange-{name}:predict"), "{}").await;
+    }
+    let answer = served.get("/metrics").await;
+    assert!(answer.headers["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
+    for line in [
+        r#"loadonce_requests_total{model="m",protocol="v2",outcome="ok"} 1"#,
+        r#"loadonce_requests_total{model="m",protocol="v2",outcome="invalid_request"} 1"#,
+        r#"loadonce_requests_total{model="bad",protocol="v1",outcome="unavailable"} 1"#,
+        r#"loadonce_requests_total{model="unknown",protocol="v1",outcome="not_found"} 3"#,
+        r#"loadonce_request_duration_seconds_count{model="m"} 2"#,
+        r#"loadonce_model_loads_total{model="m"} 1"#,
+        r#"loadonce_model_copies{model="m"} 1"#,
+        r#"loadonce_model_state{model="m",version="1",state="ready"} 1"#,
+        r#"loadonce_model_state{model="m",version="1",state="failed"} 0"#,
+        r#"loadonce_model_state{model="bad",version="1",state="failed"} 1"#,
+        r#"loadonce_queue_depth{model="m"} 0"#,
+        r#"loadonce_in_flight{model="m"} 0"#,
+        "loadonce_ready 1",
+        "# EOF",
+    ] {
+        assert!(answer.body.lines().any(|got| got == line), "{line}\nin\n{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn readiness_follows_a_model_that_fails_later() {
+    let served = Served::one().await;
+    assert!(served.board.view().readiness().is_ready());
+    drop(served.models);
+    assert!(!served.board.view().readiness().is_ready());
+}
+
+#[tokio::test]
+async fn the_page_shows_models_and_escapes_what_is_not_ours() {
+    let failing = FakeEngine::new(Script { fails: Some(LoadErrorKind::Corrupt), ..Script::default() });
+    let served = Served::new([("<bad>", failing), ("m", FakeEngine::default())]).await;
+    let page = served.get("/").await;
+    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    for part in [
+        "<h2>m <small>version 1</small></h2>",
+        "&lt;bad&gt;",
+        "the fake engine fails as it was told",
+        "length, width",
+        r"curl http://example.test/v1/models/m:predict -d &#x27;",
+    ] {
+        let part = part.replace("&#x27;", "'");
+        assert!(page.body.contains(&part), "{part}\nin\n{}", page.body);
+    }
+    assert!(page.body.contains(r"{&quot;it'\''s&quot;:1}"), "{}", page.body);
+    assert!(!page.body.contains("<bad>"));
+}
