@@ -1,0 +1,352 @@
+"""Trains the example models and writes each as a folder that loadonce can serve.
+
+A folder holds `model.onnx`, a `model.toml` with what the ONNX file cannot say (column
+names, class names, the checksum), and samples: requests with their expected answers.
+The answers come from the library that trained the model, never from an ONNX run, so a
+server that agrees with them agrees with the model as it was trained.
+
+    python examples/train.py [--out examples/models]
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_diabetes, load_digits, load_iris, load_wine
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+SEED = 20
+LINE_WIDTH = 100
+# The models count in 32 bits, the library that trained them in 64.
+TOLERANCE = {"absolute": 1e-6, "relative": 1e-5}
+
+# What a model answers: a value for each row, by the name of the output.
+Answer = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A request with the answer that the training library gives to it."""
+
+    description: str
+    request: dict[str, Any]
+    response: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to ask about, and how the model calls its input and their columns."""
+
+    input_name: str
+    columns: list[str]
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Example:
+    """A trained model with everything that goes into its folder."""
+
+    name: str
+    model: onnx.ModelProto
+    columns: dict[str, list[str]]
+    labels: dict[str, list[str]]
+    samples: dict[str, Sample]
+
+
+def iris() -> Example:
+    """Logistic regression on species names, with the ZipMap that skl2onnx adds."""
+    flowers = load_iris()
+    columns = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    classifier = make_pipeline(StandardScaler(), LogisticRegression())
+    classifier.fit(flowers.data, flowers.target_names[flowers.target])
+
+    def answer(rows: np.ndarray) -> Answer:
+        return {
+            "output_label": classifier.predict(rows),
+            "output_probability": classifier.predict_proba(rows),
+        }
+
+    table = Table("measurements", columns, flowers.data[[0, 60, 110]])
+    return Example(
+        name="iris",
+        model=export("iris", classifier, table),
+        columns={table.input_name: columns},
+        labels={"output_probability": classifier.classes_.tolist()},
+        samples=samples_of_table("flower", table, answer),
+    )
+
+
+def wine() -> Example:
+    """A random forest on integer labels, exported without ZipMap."""
+    wines = load_wine()
+    forest = RandomForestClassifier(n_estimators=50, random_state=SEED)
+    forest.fit(wines.data, wines.target)
+
+    def answer(rows: np.ndarray) -> Answer:
+        return {
+            "label": forest.predict(rows),
+            "probabilities": forest.predict_proba(rows),
+        }
+
+    table = Table("analysis", wines.feature_names, wines.data[[20, 80, 150]])
+    return Example(
+        name="wine",
+        model=export("wine", forest, table, options={"zipmap": False}),
+        columns={table.input_name: table.columns},
+        labels={"probabilities": wines.target_names.tolist()},
+        samples=samples_of_table("wine", table, answer),
+    )
+
+
+def diabetes() -> Example:
+    """Gradient-boosted trees that foretell the progress of a disease in a year."""
+    patients = load_diabetes(scaled=False)
+    trees = GradientBoostingRegressor(n_estimators=60, random_state=SEED)
+    regressor = make_pipeline(StandardScaler(), trees)
+    regressor.fit(patients.data, patients.target)
+
+    def answer(rows: np.ndarray) -> Answer:
+        return {"variable": regressor.predict(rows).reshape(-1, 1)}
+
+    rows = rows_far_from_splits(regressor, patients.data)[:3]
+    table = Table("patient", patients.feature_names, rows)
+    return Example(
+        name="diabetes",
+        model=export("diabetes", regressor, table),
+        columns={table.input_name: table.columns},
+        labels={},
+        samples=samples_of_table("patient", table, answer),
+    )
+
+
+def digits() -> Example:
+    """A small neural network on images of 8x8 pixels, written as plain ONNX."""
+    pixels, targets = load_digits(return_X_y=True)
+    brightness = pixels / 16
+    network = MLPClassifier(hidden_layer_sizes=(32,), max_iter=600, random_state=SEED)
+    network.fit(brightness, targets)
+
+    def answer(images: np.ndarray) -> Answer:
+        return {"probabilities": network.predict_proba(images.reshape(-1, 64))}
+
+    return Example(
+        name="digits",
+        model=network_as_onnx(network),
+        columns={},
+        labels={"probabilities": [str(digit) for digit in range(10)]},
+        samples=samples_of_images(brightness[[7, 3, 4]].reshape(-1, 8, 8), answer),
+    )
+
+
+EXAMPLES = [iris, wine, diabetes, digits]
+
+
+def export(
+    name: str, trained: BaseEstimator, table: Table, **options: Any
+) -> onnx.ModelProto:
+    """The trained model as skl2onnx writes it, the same bytes every time."""
+    width = FloatTensorType([None, len(table.columns)])
+    inputs = [(table.input_name, width)]
+    # Without a name the graph gets a random one.
+    model: onnx.ModelProto = to_onnx(
+        trained, initial_types=inputs, name=name, **options
+    )
+    # skl2onnx keeps the domains in a set, whose order differs from run to run.
+    versions = sorted({(used.domain, used.version) for used in model.opset_import})
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(*used) for used in versions)
+    return model
+
+
+def network_as_onnx(network: MLPClassifier) -> onnx.ModelProto:
+    """The graph of a network with one hidden layer, from a batch of images on."""
+    weights = [*network.coefs_, *network.intercepts_]
+    names = ["hidden_weights", "class_weights", "hidden_bias", "class_bias"]
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["pixels"], axis=1),
+        helper.make_node("Gemm", ["pixels", names[0], names[2]], ["hidden"]),
+        helper.make_node("Relu", ["hidden"], ["active"]),
+        helper.make_node("Gemm", ["active", names[1], names[3]], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+    ]
+    float32 = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "digits",
+        [helper.make_tensor_value_info("image", float32, ["batch", 8, 8])],
+        [helper.make_tensor_value_info("probabilities", float32, ["batch", 10])],
+        [
+            numpy_helper.from_array(values.astype(np.float32), name)
+            for name, values in zip(names, weights, strict=True)
+        ],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def rows_far_from_splits(regressor: Pipeline, rows: np.ndarray) -> np.ndarray:
+    """The rows that reach the same leaves when their features move a little.
+
+    The exported scaler counts in 32 bits, the trained one in 64. A row beside a split
+    may go left in one and right in the other, and neither is wrong.
+    """
+    scaler, trees = regressor.steps[0][1], regressor.steps[1][1]
+    scaled = scaler.transform(rows)
+    leaves = trees.apply(scaled)
+    below, above = (trees.apply(scaled + nudge) for nudge in (-1e-4, 1e-4))
+    far: np.ndarray = rows[((leaves == below) & (leaves == above)).all(axis=1)]
+    return far
+
+
+def samples_of_table(
+    thing: str, table: Table, answer: Callable[[np.ndarray], Answer]
+) -> dict[str, Sample]:
+    """The three ways to ask a model with named columns."""
+    one, three = table.rows[:1], answer(table.rows)
+    named = [dict(zip(table.columns, row, strict=True)) for row in table.rows.tolist()]
+    return {
+        "one_row": Sample(
+            f"one {thing}, as a row of numbers",
+            {"instances": one.tolist()},
+            predictions(answer(one)),
+        ),
+        "named_columns": Sample(
+            f"three {thing}s, by column name",
+            {"instances": named},
+            predictions(three),
+        ),
+        "tensors": Sample(
+            f"three {thing}s, as tensors",
+            tensors("inputs", {table.input_name: table.rows}),
+            tensors("outputs", three),
+        ),
+    }
+
+
+def samples_of_images(
+    images: np.ndarray, answer: Callable[[np.ndarray], Answer]
+) -> dict[str, Sample]:
+    """The three ways to ask a model whose input has no columns."""
+    one, others = images[:1], images[1:]
+    named = [{"image": image} for image in others.tolist()]
+    return {
+        "one_row": Sample(
+            "a seven, as a row of pixels",
+            {"instances": one.tolist()},
+            predictions(answer(one)),
+        ),
+        "named_input": Sample(
+            "a three and a four, by input name",
+            {"instances": named},
+            predictions(answer(others)),
+        ),
+        "tensors": Sample(
+            "a three and a four, as tensors",
+            tensors("inputs", {"image": others}),
+            tensors("outputs", answer(others)),
+        ),
+    }
+
+
+def predictions(answer: Answer) -> dict[str, Any]:
+    """The answer in row format: the bare value when the model has only one output."""
+    columns = [values.tolist() for values in answer.values()]
+    if len(columns) == 1:
+        return {"predictions": columns[0]}
+    rows = zip(*columns, strict=True)
+    return {"predictions": [dict(zip(answer, row, strict=True)) for row in rows]}
+
+
+def tensors(side: str, values: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Tensors in the format of the Open Inference Protocol v2."""
+    return {side: [tensor(name, array) for name, array in values.items()]}
+
+
+def tensor(name: str, values: np.ndarray) -> dict[str, Any]:
+    datatype = {"f": "FP32", "i": "INT64"}.get(values.dtype.kind, "BYTES")
+    return {
+        "name": name,
+        "shape": list(values.shape),
+        "datatype": datatype,
+        "data": values.ravel().tolist(),
+    }
+
+
+def write(example: Example, models: Path) -> None:
+    """Writes the folder of one model and says how large it became."""
+    folder = models / example.name
+    (folder / "samples").mkdir(parents=True, exist_ok=True)
+    content = example.model.SerializeToString(deterministic=True)
+    (folder / "model.onnx").write_bytes(content)
+    (folder / "model.toml").write_text(settings_as_toml(example, content))
+    for name, sample in example.samples.items():
+        fields = {**vars(sample), "tolerance": TOLERANCE}
+        text = readable_json(fields) + "\n"
+        (folder / "samples" / f"{name}.json").write_text(text)
+    print(f"{folder}: {len(content)} bytes, {len(example.samples)} samples")
+
+
+def settings_as_toml(example: Example, content: bytes) -> str:
+    """The text of `model.toml`; a JSON list of plain strings is a TOML one as well."""
+    lines = [f'checksum = "sha256:{hashlib.sha256(content).hexdigest()}"']
+    for name, columns in example.columns.items():
+        lines += ["", f"[inputs.{name}]", f"columns = {readable_json(columns)}"]
+    for name, labels in example.labels.items():
+        lines += ["", f"[outputs.{name}]", f"labels = {readable_json(labels)}"]
+    return "\n".join(lines) + "\n"
+
+
+def readable_json(value: Any, indent: str = "") -> str:
+    """JSON with everything on one line that fits a line."""
+    line = json.dumps(value)
+    if len(indent + line) <= LINE_WIDTH or not isinstance(value, list | dict):
+        return line
+    inner = indent + "  "
+    if isinstance(value, dict):
+        lines = [
+            f'"{key}": {readable_json(part, inner)}' for key, part in value.items()
+        ]
+    elif isinstance(value[0], list | dict):
+        lines = [readable_json(part, inner) for part in value]
+    else:
+        lines = filled_lines([json.dumps(part) for part in value], inner)
+    body = f",\n{inner}".join(lines)
+    return f"{line[0]}\n{inner}{body}\n{indent}{line[-1]}"
+
+
+def filled_lines(parts: list[str], indent: str) -> list[str]:
+    """The parts, with as many on each line as fit there."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(f"{indent}{lines[-1]}, {part},") <= LINE_WIDTH:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Trains and writes the examples.")
+    default = Path(__file__).parent / "models"
+    parser.add_argument("--out", type=Path, default=default, help="folder of models")
+    models = parser.parse_args().out
+    for example in EXAMPLES:
+        write(example(), models)
+
+
+if __name__ == "__main__":
+    main()
