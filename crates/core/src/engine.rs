@@ -61,7 +61,7 @@ pub struct UnknownContract(pub String);
 pub struct Footprint {
     /// Sets of the weights in physical memory.
     pub copies: usize,
-    /// Bytes of one set, as the engine counted them while loading.
+    /// Bytes of one set in the form that runs, as the engine counted them while loading.
     pub weight_bytes: u64,
 }
 

@@ -62,8 +62,8 @@ async fn nan_and_infinity_travel_as_strings() {
 #[tokio::test]
 async fn metadata_tells_the_signature() {
     let served = Served::one().await;
-    let server = served.get("/v2").await.json();
-    assert_eq!((&server["name"], &server["extensions"]), (&json!("loadonce"), &json!([])));
+    let metadata = served.get("/v2").await.json();
+    assert_eq!((&metadata["name"], &metadata["extensions"]), (&json!("loadonce"), &json!([])));
     let model = json!({
         "name": "m",
         "versions": ["1"],

@@ -6,6 +6,7 @@
 
 mod convert;
 mod external;
+mod packing;
 mod session;
 mod support;
 
@@ -40,6 +41,7 @@ impl Engine for Rten {
         let summary = file.summary();
         support::supports(&summary).map_err(|error| error.at(path))?;
         support::check_constants(&file).map_err(|error| error.at(path))?;
+        let weight_bytes = summary.weights.bytes + packing::packed_bytes(file.graph());
         // The parsed file and the cache hold on to the content, which is to be handed over, not copied.
         drop(file);
         spec.file.release();
@@ -55,7 +57,7 @@ impl Engine for Rten {
         let signature = support::signature(&summary, &model);
         let network = Network { inputs: model.input_ids().to_vec(), outputs: model.output_ids().to_vec(), model };
         network.check(&signature).map_err(|error| error.at(path))?;
-        let footprint = Footprint { copies: 1, weight_bytes: summary.weights.bytes };
+        let footprint = Footprint { copies: 1, weight_bytes };
         Ok(Arc::new(RtenModel { network: Arc::new(network), signature: Arc::new(signature), footprint }))
     }
 }

@@ -1,0 +1,166 @@
+//! Arguments as they were typed. Values stay text here; the settings read them like those of the other layers.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::exit;
+use super::settings::PATH_SEPARATOR;
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Arguments {
+    pub(super) action: Action,
+    pub(super) print_config: bool,
+    /// The configuration file.
+    pub(super) file: Option<PathBuf>,
+    /// Flags by the name of their setting.
+    pub(super) flags: Vec<(&'static str, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Serve,
+    Check,
+    Inspect { json: bool },
+}
+
+/// Loads machine-learning models once, proves it, and serves them.
+#[derive(Debug, Parser)]
+#[command(name = "loadonce", version, after_help = exit::HELP, disable_help_subcommand = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Load models and answer predictions over HTTP
+    Serve(Serve),
+    /// Do everything that serve does before it is ready, then exit
+    Check(Load),
+    /// Show a model's signature, operators, engine and size
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+struct Serve {
+    #[command(flatten)]
+    load: Load,
+    /// Address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "IP")]
+    host: Option<String>,
+    /// Port to listen on; 0 for any free one, which is printed [default: 8000]
+    #[arg(long)]
+    port: Option<String>,
+    /// Time to go on answering after being told to stop, for load balancers to notice [default: 0s]
+    #[arg(long, value_name = "TIME")]
+    drain_delay: Option<String>,
+    /// Time for requests under way to finish while stopping [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    drain_timeout: Option<String>,
+    /// Largest request body [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    max_body_bytes: Option<String>,
+    /// Connections open at once; more wait [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    max_connections: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+struct Load {
+    /// Model files, model folders, or folders of those
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Configuration file [default: loadonce.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve the rest when a model cannot be loaded, and say so
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    keep_going: Option<String>,
+    /// Start without any model
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    allow_empty: Option<String>,
+    /// Time for all models to be ready, such as 90s or 5m [default: none]
+    #[arg(long, value_name = "TIME")]
+    startup_timeout: Option<String>,
+    /// Write how the startup went to a file, as JSON
+    #[arg(long, value_name = "FILE")]
+    startup_report: Option<String>,
+    /// Form of messages: text or json [default: text]
+    #[arg(long, value_name = "FORM")]
+    log: Option<String>,
+    /// Threads of the HTTP side [default: the cores this process may use]
+    #[arg(long, value_name = "COUNT")]
+    threads: Option<String>,
+    /// Show the settings and where each comes from, then exit
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+struct Inspect {
+    /// Model files, model folders, or folders of those
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<String>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    /// Parses the command line; help and version are errors that want to be printed.
+    pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Ok(match Program::try_parse_from(arguments)?.command {
+            Command::Serve(serve) => {
+                let Serve { load, host, port, drain_delay, drain_timeout, max_body_bytes, max_connections } = serve;
+                let mut arguments = load.arguments(Action::Serve);
+                arguments.add([
+                    ("host", host),
+                    ("port", port),
+                    ("drain_delay", drain_delay),
+                    ("drain_timeout", drain_timeout),
+                    ("max_body_bytes", max_body_bytes),
+                    ("max_connections", max_connections),
+                ]);
+                arguments
+            }
+            Command::Check(load) => load.arguments(Action::Check),
+            Command::Inspect(Inspect { paths, json }) => Self {
+                action: Action::Inspect { json },
+                print_config: false,
+                file: None,
+                flags: joined(&paths).map(|paths| ("models", paths)).into_iter().collect(),
+            },
+        })
+    }
+
+    fn add<const N: usize>(&mut self, flags: [(&'static str, Option<String>); N]) {
+        self.flags.extend(flags.into_iter().filter_map(|(name, text)| Some((name, text?))));
+    }
+}
+
+impl Load {
+    fn arguments(self, action: Action) -> Arguments {
+        let mut arguments = Arguments { action, print_config: self.print_config, file: self.config, flags: Vec::new() };
+        arguments.add([
+            ("models", joined(&self.paths)),
+            ("keep_going", self.keep_going),
+            ("allow_empty", self.allow_empty),
+            ("startup_timeout", self.startup_timeout),
+            ("startup_report", self.startup_report),
+            ("log", self.log),
+            ("threads", self.threads),
+        ]);
+        arguments
+    }
+}
+
+/// Paths as one text, as every layer has them; none when there are none.
+fn joined(paths: &[String]) -> Option<String> {
+    (!paths.is_empty()).then(|| paths.join(PATH_SEPARATOR))
+}

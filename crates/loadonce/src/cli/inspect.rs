@@ -1,0 +1,184 @@
+//! `loadonce inspect`: what a model is, as it would be served.
+
+use std::fmt::Write as _;
+
+use loadonce_core::loader::{Chosen, Engines};
+use loadonce_core::{Dim, LoadError, ModelSpec, Progress, TensorSpec};
+use loadonce_engines::onnx::{OnnxFile, OperatorUse};
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::narrate::megabytes;
+use super::output::{complain, say};
+use super::{Failure, Settings, find};
+use crate::InstalledEngines;
+
+#[derive(Debug, Serialize)]
+struct Inspection {
+    name: String,
+    version: String,
+    file: String,
+    file_bytes: u64,
+    engine: &'static str,
+    engine_reason: String,
+    weight_bytes: u64,
+    contract: &'static str,
+    producer: Option<String>,
+    opsets: Vec<String>,
+    operators: Vec<Operator>,
+    inputs: Vec<Tensor>,
+    outputs: Vec<Tensor>,
+}
+
+#[derive(Debug, Serialize)]
+struct Operator {
+    domain: String,
+    name: String,
+    version: Option<i64>,
+    count: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Tensor {
+    name: String,
+    datatype: &'static str,
+    shape: Vec<Axis>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    labels: Vec<String>,
+    #[serde(skip)]
+    form: String,
+}
+
+/// A length, or the name of an axis that may have any.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Axis {
+    Fixed(usize),
+    Named(String),
+    Any(i8),
+}
+
+/// Shows every model at the paths. The first failure decides the exit code; the others are still told.
+pub(super) fn inspect(settings: &Settings, json: bool) -> Result<Exit, Failure> {
+    let engines = InstalledEngines::new();
+    let mut inspections = Vec::new();
+    let mut exit = Exit::Fine;
+    for found in find(settings)? {
+        match look_at(&found.spec, &engines) {
+            Ok(inspection) => inspections.push(inspection),
+            Err(error) => {
+                if exit == Exit::Fine {
+                    exit = error.kind().into();
+                }
+                complain(&format!("error: {}", error.of_model(&found.spec.name)));
+            }
+        }
+    }
+    if json {
+        let text = serde_json::to_string_pretty(&inspections);
+        say(&text.map_err(|error| Failure::new(Exit::Internal, error.to_string()))?);
+    } else {
+        let tables: Vec<_> = inspections.iter().map(Inspection::table).collect();
+        say(tables.join("\n").trim_end());
+    }
+    Ok(exit)
+}
+
+fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, LoadError> {
+    let progress = Progress::default();
+    let Chosen { engine, reason } = engines.choose(spec, &progress)?;
+    let file = spec.file.read(&progress)?;
+    let file_bytes = file.len() as u64;
+    let summary = OnnxFile::parse(file, spec.file.path())?.summary();
+    let model = engine.load(spec, &progress)?;
+    let signature = spec.annotate(model.signature())?;
+    Ok(Inspection {
+        name: spec.name.clone(),
+        version: spec.version.clone(),
+        file: spec.file.path().display().to_string(),
+        file_bytes,
+        engine: engine.name(),
+        engine_reason: reason,
+        weight_bytes: model.footprint().weight_bytes,
+        contract: model.contract().as_str(),
+        opsets: summary.opsets.iter().map(|(domain, version)| format!("{domain} {version}")).collect(),
+        producer: summary.producer,
+        operators: summary.operators.into_iter().map(Operator::from).collect(),
+        inputs: signature.inputs.iter().map(Tensor::from).collect(),
+        outputs: signature.outputs.iter().map(Tensor::from).collect(),
+    })
+}
+
+impl Inspection {
+    fn table(&self) -> String {
+        let mut text = format!("{} version {}  {}\n", self.name, self.version, self.file);
+        let mut row = |label: &str, value: &str| {
+            let _ = writeln!(text, "  {label:<10} {value}");
+        };
+        row("engine", &format!("{} ({})", self.engine, self.engine_reason));
+        let (file, weights) = (megabytes(self.file_bytes), megabytes(self.weight_bytes));
+        row("size", &format!("{file} on disk, {weights} of weights in memory"));
+        row("contract", self.contract);
+        if let Some(producer) = &self.producer {
+            row("made by", producer);
+        }
+        row("opsets", &self.opsets.join(", "));
+        let operators: Vec<_> = self.operators.iter().map(Operator::to_string).collect();
+        row("operators", &operators.join(", "));
+        for (label, tensors) in [("input", &self.inputs), ("output", &self.outputs)] {
+            let width = tensors.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0);
+            for tensor in tensors {
+                row(label, &tensor.row(width));
+            }
+        }
+        text
+    }
+}
+
+impl Tensor {
+    fn row(&self, width: usize) -> String {
+        let names = if self.columns.is_empty() { &self.labels } else { &self.columns };
+        format!("{:width$}  {}  {}", self.name, self.form, names.join(", ")).trim_end().to_owned()
+    }
+}
+
+impl From<&TensorSpec> for Tensor {
+    fn from(spec: &TensorSpec) -> Self {
+        Self {
+            name: spec.name.clone(),
+            datatype: spec.dtype.as_str(),
+            shape: spec.dims.iter().flatten().map(Axis::from).collect(),
+            columns: spec.columns.clone(),
+            labels: spec.labels.clone(),
+            form: spec.to_string(),
+        }
+    }
+}
+
+impl From<&Dim> for Axis {
+    fn from(dim: &Dim) -> Self {
+        match dim {
+            Dim::Fixed(length) => Self::Fixed(*length),
+            Dim::Dynamic(Some(name)) => Self::Named(name.to_string()),
+            Dim::Dynamic(None) => Self::Any(-1),
+        }
+    }
+}
+
+impl From<OperatorUse> for Operator {
+    fn from(operator: OperatorUse) -> Self {
+        let OperatorUse { domain, name, version, count } = operator;
+        Self { domain, name, version, count }
+    }
+}
+
+impl std::fmt::Display for Operator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.count {
+            1 => formatter.write_str(&self.name),
+            count => write!(formatter, "{} x{count}", self.name),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Logging to stderr. `LOADONCE_LOG` sets the form; `RUST_LOG` which events, as elsewhere in Rust.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::settings::LogFormat;
+
+/// Starts to log. For people, the program's own lines tell what happens, so that only warnings are logged.
+pub(super) fn start(format: LogFormat) {
+    let level = match format {
+        LogFormat::Text => LevelFilter::WARN,
+        LogFormat::Json => LevelFilter::INFO,
+    };
+    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    // A second start, as in tests, keeps the first.
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}

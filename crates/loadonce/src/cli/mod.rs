@@ -1,0 +1,120 @@
+//! The program: arguments, settings, wiring, exit codes.
+
+mod args;
+mod check;
+mod exit;
+mod inspect;
+mod logging;
+mod narrate;
+mod output;
+mod serve;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use loadonce_core::{LoadError, LoadErrorKind};
+
+use self::args::{Action, Arguments};
+use self::exit::Exit;
+use self::output::{complain, say};
+use self::settings::{Layers, LogFormat, Mistakes, Settings};
+use crate::repository::RepositoryErrors;
+
+/// Why the program ends before its time: the exit code, and the line for stderr.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+/// Runs the program with these arguments (the first is its name) and this environment.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let arguments = match Arguments::parse(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are errors to clap; it prints to the right stream and knows the code.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() };
+        }
+    };
+    run(arguments, text_variables(environment))
+        .unwrap_or_else(|failure| {
+            failure.message.lines().for_each(|line| complain(&format!("error: {line}")));
+            failure.exit
+        })
+        .into()
+}
+
+fn run(arguments: Arguments, environment: BTreeMap<String, String>) -> Result<Exit, Failure> {
+    let Arguments { action, print_config, file, flags } = arguments;
+    let settings = Layers { file, environment, flags }.resolve()?;
+    if print_config {
+        say(settings.print().trim_end());
+        return Ok(Exit::Fine);
+    }
+    logging::start(settings.log);
+    match action {
+        Action::Serve => runtime(&settings)?.block_on(serve::serve(settings)),
+        Action::Check => runtime(&settings)?.block_on(check::check(settings)),
+        Action::Inspect { json } => inspect::inspect(&settings, json),
+    }
+}
+
+fn runtime(settings: &Settings) -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads)
+        .thread_name("http")
+        .enable_all()
+        .build();
+    runtime.map_err(|error| Failure::new(Exit::Internal, format!("cannot start the async runtime: {error}")))
+}
+
+/// Variables that are text; ours always are.
+fn text_variables(environment: impl IntoIterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    environment.into_iter().filter_map(text).collect()
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::new(Exit::Configuration, mistakes.to_string())
+    }
+}
+
+impl From<RepositoryErrors> for Failure {
+    fn from(errors: RepositoryErrors) -> Self {
+        Self::new(errors.kind().into(), errors.to_string())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::new(error.kind().into(), error.to_string())
+    }
+}
+
+/// An empty set of models is a mistake unless it was asked for.
+fn find(settings: &Settings) -> Result<Vec<crate::repository::Found>, Failure> {
+    let found = crate::repository::discover(&settings.models)?;
+    if found.is_empty() && !settings.allow_empty {
+        let paths: Vec<_> = settings.models.iter().map(|path| path.display().to_string()).collect();
+        let message = if paths.is_empty() {
+            "no path is named; say where the models are, as in 'loadonce serve models'".to_owned()
+        } else {
+            format!("no model in {}; add one, or start empty with --allow-empty", paths.join(", "))
+        };
+        return Err(Failure::new(LoadErrorKind::NotFound.into(), message));
+    }
+    Ok(found)
+}

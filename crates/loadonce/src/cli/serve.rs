@@ -1,0 +1,161 @@
+//! `loadonce serve`: bind, load, serve, drain.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use loadonce_core::loader::{Engines, LoadOptions};
+use loadonce_core::status::{Readiness, ReadyRules, Snapshot, StatusView};
+use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
+use loadonce_lifespan::{
+    Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
+};
+use loadonce_server::report::{ErrorReport, StartupReport};
+use loadonce_server::{Api, Example, Telemetry};
+
+use super::exit::Exit;
+use super::narrate::Narrator;
+use super::output::say;
+use super::{Failure, LogFormat, Settings, find};
+use crate::{InstalledEngines, load_models};
+
+type Registry = loadonce_core::registry::Registry;
+
+/// Serves until told to stop.
+pub(super) async fn serve(settings: Settings) -> Result<Exit, Failure> {
+    let mut shutdown =
+        signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
+    let (specs, examples) = found(&settings)?;
+    let bound = config(&settings).bind().await;
+    let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
+    announce(&settings, bound.address(), specs.len());
+    let telemetry = Telemetry::new(bound.status());
+    let bound = bound.meanwhile(telemetry.routes());
+    let loaded = load(&settings, bound, specs, &mut shutdown).await?;
+    announce_ready(&settings, &loaded);
+    let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
+    let routes = move |registry| Api::new(registry, telemetry, limits, examples).routes();
+    let report = loaded.serve(routes, shutdown).await;
+    Ok(close(&settings, &report))
+}
+
+/// Models to load, and example requests by model.
+fn found(settings: &Settings) -> Result<(Vec<ModelSpec>, BTreeMap<String, Example>), Failure> {
+    let found = find(settings)?;
+    let examples = found.iter().filter_map(|found| Some((found.spec.name.clone(), found.example.clone()?)));
+    let examples = examples.collect();
+    Ok((found.into_iter().map(|found| found.spec).collect(), examples))
+}
+
+fn config(settings: &Settings) -> Config {
+    Config {
+        listen: SocketAddr::new(settings.host, settings.port),
+        paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
+        rules: rules(settings),
+        drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
+        limits: Limits { max_connections: settings.max_connections, ..Limits::default() },
+        resources_key: "models",
+        ..Config::default()
+    }
+}
+
+/// What readiness tolerates.
+pub(super) fn rules(settings: &Settings) -> ReadyRules {
+    ReadyRules { allow_empty: settings.allow_empty, keep_going: settings.keep_going }
+}
+
+/// How to load.
+pub(super) fn load_options(settings: &Settings) -> LoadOptions {
+    LoadOptions { deadline: settings.startup_timeout, keep_going: settings.keep_going, ..LoadOptions::default() }
+}
+
+async fn load(
+    settings: &Settings,
+    bound: Bound,
+    specs: Vec<ModelSpec>,
+    shutdown: &mut Shutdown,
+) -> Result<Loaded<Registry>, Failure> {
+    let status = bound.status();
+    let narrator = Narrator::start(status.clone(), settings.log);
+    let options = load_options(settings);
+    let engines: Arc<dyn Engines> = Arc::new(InstalledEngines::new());
+    let startup = async move |startup: &Startup| load_models(startup, specs, &engines, options).await;
+    let loaded = bound.load_unless(startup, shutdown).await;
+    narrator.finish().await;
+    match loaded {
+        Ok(loaded) => {
+            write_report(settings, &report_of(&status))?;
+            Ok(loaded)
+        }
+        Err(failed) => Err(startup_failure(settings, &failed)),
+    }
+}
+
+fn report_of(status: &StatusView) -> StartupReport {
+    StartupReport::new(&status.snapshot(), &status.readiness())
+}
+
+fn startup_failure(settings: &Settings, failed: &Failed) -> Failure {
+    let error = failed.error();
+    let Some(cause) = error.downcast_ref::<LoadError>() else {
+        let exit = match error.kind() {
+            StartupErrorKind::Interrupted => Exit::Interrupted,
+            StartupErrorKind::TimedOut => Exit::StartupTimeout,
+            _ => Exit::Internal,
+        };
+        return Failure::new(exit, error.to_string());
+    };
+    failed_load(settings, failed.snapshot(), cause)
+}
+
+/// The failure of a load, and its startup report where one is wanted.
+pub(super) fn failed_load(settings: &Settings, snapshot: &Snapshot, cause: &LoadError) -> Failure {
+    let exit = Exit::from(cause.kind());
+    let mut report = StartupReport::new(snapshot, &Readiness::NotReady(cause.to_string()));
+    report.error = Some(ErrorReport::new(cause, exit.code()));
+    match write_report(settings, &report) {
+        Ok(()) => Failure::new(exit, cause.to_string()),
+        Err(also) => Failure::new(exit, format!("{cause}\n{}", also.message)),
+    }
+}
+
+/// Writes the startup report where one is wanted.
+pub(super) fn write_report(settings: &Settings, report: &StartupReport) -> Result<(), Failure> {
+    let Some(path) = &settings.startup_report else { return Ok(()) };
+    write_json(path, report).map_err(|error| {
+        let message = format!("{}: cannot write the startup report: {error}", path.display());
+        Failure::new(LoadErrorKind::Configuration.into(), message)
+    })
+}
+
+fn write_json(path: &Path, report: &StartupReport) -> std::io::Result<()> {
+    std::fs::write(path, serde_json::to_string_pretty(report)? + "\n")
+}
+
+/// For people; the shell logs the same as events.
+fn announce(settings: &Settings, address: SocketAddr, models: usize) {
+    if settings.log == LogFormat::Text {
+        let models = counted(models, "model");
+        say(&format!("loadonce {}, listening on http://{address}, loading {models}", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+fn announce_ready(settings: &Settings, loaded: &Loaded<Registry>) {
+    if settings.log == LogFormat::Text {
+        let milliseconds = loaded.status().snapshot().uptime.as_secs_f64() * 1e3;
+        say(&format!("ready after {milliseconds:.0} ms, docs page http://{}/", loaded.address()));
+    }
+}
+
+fn close(settings: &Settings, report: &Report) -> Exit {
+    if settings.log == LogFormat::Text {
+        say(&report.to_string());
+    }
+    if report.is_clean() { Exit::Fine } else { Exit::Interrupted }
+}
+
+/// `1 model`, `4 models`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

@@ -1,0 +1,91 @@
+//! The table of settings. A new setting is a field of [`Settings`], a row here, and a flag in `cli/args.rs`.
+
+use super::Settings;
+use super::value::PATH_SEPARATOR;
+use super::value::{duration, number, parse, path, quoted, show_duration, show_path};
+
+/// How one setting is read and shown.
+pub(super) struct Key {
+    /// The name in the file; `LOADONCE_` and upper case in the environment; with dashes as a flag.
+    pub(super) name: &'static str,
+    /// Reads a value; the error says what was expected and what came.
+    pub(super) set: fn(&mut Settings, &str) -> Result<(), String>,
+    /// The value as TOML; nothing where it is not set.
+    pub(super) show: fn(&Settings) -> Option<String>,
+}
+
+const TRUTH: &str = "true or false";
+const ONE_TEBIBYTE: usize = 1 << 40;
+
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "models",
+        set: |settings, text| {
+            text.split(PATH_SEPARATOR).map(path).collect::<Result<_, _>>().map(|value| settings.models = value)
+        },
+        show: |settings| {
+            let paths: Vec<_> = settings.models.iter().map(|path| show_path(path)).collect();
+            Some(format!("[{}]", paths.join(", ")))
+        },
+    },
+    Key {
+        name: "host",
+        set: |settings, text| parse(text, "an IP address").map(|value| settings.host = value),
+        show: |settings| Some(quoted(&settings.host.to_string())),
+    },
+    Key {
+        name: "port",
+        set: |settings, text| parse(text, "a port from 0 to 65535").map(|value| settings.port = value),
+        show: |settings| Some(settings.port.to_string()),
+    },
+    Key {
+        name: "keep_going",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.keep_going = value),
+        show: |settings| Some(settings.keep_going.to_string()),
+    },
+    Key {
+        name: "allow_empty",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.allow_empty = value),
+        show: |settings| Some(settings.allow_empty.to_string()),
+    },
+    Key {
+        name: "startup_timeout",
+        set: |settings, text| duration(text).map(|value| settings.startup_timeout = Some(value)),
+        show: |settings| settings.startup_timeout.map(show_duration),
+    },
+    Key {
+        name: "drain_delay",
+        set: |settings, text| duration(text).map(|value| settings.drain_delay = value),
+        show: |settings| Some(show_duration(settings.drain_delay)),
+    },
+    Key {
+        name: "drain_timeout",
+        set: |settings, text| duration(text).map(|value| settings.drain_timeout = value),
+        show: |settings| Some(show_duration(settings.drain_timeout)),
+    },
+    Key {
+        name: "startup_report",
+        set: |settings, text| path(text).map(|value| settings.startup_report = Some(value)),
+        show: |settings| settings.startup_report.as_deref().map(show_path),
+    },
+    Key {
+        name: "log",
+        set: |settings, text| text.parse().map(|value| settings.log = value),
+        show: |settings| Some(quoted(settings.log.as_str())),
+    },
+    Key {
+        name: "threads",
+        set: |settings, text| number(text, 1, 1024).map(|value| settings.threads = value),
+        show: |settings| Some(settings.threads.to_string()),
+    },
+    Key {
+        name: "max_body_bytes",
+        set: |settings, text| number(text, 1, ONE_TEBIBYTE).map(|value| settings.max_body_bytes = value),
+        show: |settings| Some(settings.max_body_bytes.to_string()),
+    },
+    Key {
+        name: "max_connections",
+        set: |settings, text| number(text, 1, 1_000_000).map(|value| settings.max_connections = value),
+        show: |settings| Some(settings.max_connections.to_string()),
+    },
+];

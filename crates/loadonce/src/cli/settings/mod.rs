@@ -1,0 +1,94 @@
+//! Settings: typed as given by four layers, resolved in one place, each with its source.
+//!
+//! The order is defaults, then the configuration file, then `LOADONCE_*`, then flags. Unknown keys are refused, and all
+//! mistakes of all layers are told at once.
+
+mod keys;
+mod layers;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::keys::KEYS;
+
+pub(crate) use self::layers::{Layers, Mistakes};
+pub(crate) use self::value::{LogFormat, PATH_SEPARATOR};
+
+/// Everything that can be set, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) models: Vec<PathBuf>,
+    pub(crate) host: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) keep_going: bool,
+    pub(crate) allow_empty: bool,
+    pub(crate) startup_timeout: Option<Duration>,
+    pub(crate) drain_delay: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) startup_report: Option<PathBuf>,
+    pub(crate) log: LogFormat,
+    pub(crate) threads: usize,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) max_connections: usize,
+    sources: BTreeMap<&'static str, Source>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Default,
+    File(PathBuf),
+    Environment(String),
+    Flag(String),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            models: Vec::new(),
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 8000,
+            keep_going: false,
+            allow_empty: false,
+            startup_timeout: None,
+            drain_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(30),
+            startup_report: None,
+            log: LogFormat::Text,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            max_body_bytes: 64 << 20,
+            max_connections: 10_000,
+            sources: BTreeMap::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings as a configuration file, each with its source.
+    pub(crate) fn print(&self) -> String {
+        let mut text = String::new();
+        for key in KEYS {
+            let source = self.sources.get(key.name).unwrap_or(&Source::Default);
+            let line = match (key.show)(self) {
+                Some(value) => format!("{} = {value}", key.name),
+                None => format!("# {} is not set", key.name),
+            };
+            let _ = writeln!(text, "{line:<40} # {source}");
+        }
+        text
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("default"),
+            Self::File(path) => write!(formatter, "{}", path.display()),
+            Self::Environment(name) | Self::Flag(name) => formatter.write_str(name),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Text to values, the same for every layer, and back for `--print-config`.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What stands between the paths of a list, which may hold colons.
+pub(crate) const PATH_SEPARATOR: &str = "\n";
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("expected text or json, got '{text}'")),
+        }
+    }
+}
+
+impl LogFormat {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+pub(super) fn parse<T: FromStr>(text: &str, expected: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("expected {expected}, got '{text}'"))
+}
+
+pub(super) fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let wrong = || format!("expected a whole number from {least} to {most}, got '{text}'");
+    text.parse().ok().filter(|number| (least..=most).contains(number)).ok_or_else(wrong)
+}
+
+/// `500ms`, `30s`, `5m`, `1h`, or a number of seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a time such as 500ms, 30s or 5m, got '{text}'");
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "ms" => 1e-3,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(wrong()),
+    };
+    let amount: f64 = digits.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(amount * unit).map_err(|_| wrong())
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(text.into()) }
+}
+
+pub(super) fn show_duration(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        quoted(&format!("{}s", duration.as_secs()))
+    } else {
+        quoted(&format!("{}ms", duration.as_millis()))
+    }
+}
+
+pub(super) fn show_path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+/// A TOML string.
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+        for wrong in ["", "s", "-1s", "1d", "1e30h", "NaN"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

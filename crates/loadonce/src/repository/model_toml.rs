@@ -1,0 +1,164 @@
+//! `model.toml`: what cannot be read off a model's file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use loadonce_core::{Contract, Limits, LoadErrorKind};
+use serde::Deserialize;
+
+use super::RepositoryError;
+
+/// The keys of `model.toml`; others are refused.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ModelToml {
+    pub(super) version: Option<String>,
+    pub(super) engine: Option<String>,
+    #[serde(deserialize_with = "contract")]
+    pub(super) contract: Option<Contract>,
+    #[serde(deserialize_with = "checksum")]
+    pub(super) checksum: Option<String>,
+    pub(super) limits: LimitKeys,
+    pub(super) inputs: BTreeMap<String, InputKeys>,
+    pub(super) outputs: BTreeMap<String, OutputKeys>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitKeys {
+    queue: Option<usize>,
+    sessions: Option<usize>,
+    timeout_seconds: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InputKeys {
+    pub(super) columns: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OutputKeys {
+    pub(super) labels: Vec<String>,
+}
+
+impl ModelToml {
+    /// Reads the file; one that does not exist says nothing.
+    pub(super) fn read(path: &Path) -> Result<Self, RepositoryError> {
+        let wrong =
+            |detail: String| RepositoryError { kind: LoadErrorKind::Configuration, path: path.to_owned(), detail };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text).map_err(wrong),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(wrong(format!("cannot be read: {error}"))),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let keys: Self = toml::from_str(text).map_err(|error| one_line(&error, text))?;
+        keys.limits.check()?;
+        let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(&input.columns)?)));
+        match twice {
+            Some((name, column)) => Err(format!("[inputs.{name}] names column '{column}' twice")),
+            None => Ok(keys),
+        }
+    }
+}
+
+impl LimitKeys {
+    /// The limits with these overrides.
+    pub(super) fn apply(&self) -> Limits {
+        let defaults = Limits::default();
+        Limits {
+            queue: self.queue.unwrap_or(defaults.queue),
+            sessions: self.sessions.unwrap_or(defaults.sessions),
+            timeout: self.timeout_seconds.map_or(defaults.timeout, Duration::from_secs_f64),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let counts = [("queue", self.queue, 1_000_000), ("sessions", self.sessions, 1024)];
+        for (key, value, most) in counts {
+            if value.is_some_and(|value| value == 0 || value > most) {
+                return Err(format!("limits.{key}: expected 1 to {most}"));
+            }
+        }
+        if self.timeout_seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 86_400.0)) {
+            return Err("limits.timeout_seconds: expected more than 0 and at most 86400".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// The parser's message with its line, without the picture of the place.
+fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    format!("line {line}: {}", error.message().replace('\n', ", "))
+}
+
+fn repeated(names: &[String]) -> Option<&String> {
+    names.iter().enumerate().find(|(position, name)| names[..*position].contains(name)).map(|(_, name)| name)
+}
+
+fn contract<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Contract>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// `sha256:` and 64 hexadecimal digits.
+fn checksum<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.strip_prefix("sha256:") {
+        Some(digits) if digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+            Ok(Some(digits.to_owned()))
+        }
+        _ => Err(serde::de::Error::custom("expected \"sha256:\" and 64 hexadecimal digits")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_read() {
+        let keys = ModelToml::parse(
+            r#"
+            version = "3"
+            engine = "tabular"
+            contract = "exclusive"
+            checksum = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+            [limits]
+            queue = 8
+            sessions = 2
+            timeout_seconds = 1.5
+            [inputs.x]
+            columns = ["a", "b"]
+            [outputs.y]
+            labels = ["no", "yes"]
+            "#,
+        )
+        .unwrap();
+        assert_eq!(keys.contract, Some(Contract::Exclusive));
+        assert_eq!(keys.limits.apply(), Limits { queue: 8, sessions: 2, timeout: Duration::from_millis(1500) });
+        assert_eq!(keys.inputs["x"].columns, ["a", "b"]);
+        assert_eq!(keys.outputs["y"].labels, ["no", "yes"]);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        let cases = [
+            ("\nengin = 'x'", "line 2: unknown field `engin`, expected one of `version`"),
+            ("contract = 'both'", "line 1: unknown contract 'both', expected 'shared' or 'exclusive'"),
+            ("checksum = 'md5:1'", "line 1: expected \"sha256:\" and 64 hexadecimal digits"),
+            ("[limits]\nqueue = 0", "limits.queue: expected 1 to 1000000"),
+            ("[limits]\ntimeout_seconds = 0.0", "limits.timeout_seconds: expected more than 0"),
+            ("[inputs.x]\ncolumns = ['a', 'a']", "[inputs.x] names column 'a' twice"),
+        ];
+        for (text, expected) in cases {
+            let error = ModelToml::parse(text).unwrap_err();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Settings on the real binary: precedence, sources, all mistakes at once, JSON messages.
+
+use serde_json::Value;
+
+use crate::support::{Folder, Server, run, run_with};
+
+#[test]
+fn flags_win_over_the_environment_over_the_file() {
+    let folder = Folder::new();
+    let file = folder.write("settings.toml", "port = 1\nthreads = 3\nlog = 'json'\n");
+    let file = file.to_str().unwrap();
+    let arguments = ["serve", "m", "--config", file, "--print-config", "--keep-going", "--port", "9"];
+    let printed = run_with(arguments, &[("LOADONCE_PORT", "2"), ("LOADONCE_LOG", "text")]).stdout;
+    let line = |key: &str| {
+        printed.lines().find(|line| line.starts_with(key)).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("models"), "models = [\"m\"] # PATH");
+    assert_eq!(line("port"), "port = 9 # --port");
+    assert_eq!(line("log"), "log = \"text\" # LOADONCE_LOG");
+    assert_eq!(line("threads"), format!("threads = 3 # {file}"));
+    assert_eq!(line("keep_going"), "keep_going = true # --keep-going");
+    assert_eq!(line("host"), "host = \"127.0.0.1\" # default");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let folder = Folder::new();
+    let file = folder.write("settings.toml", "prot = 1\n");
+    let arguments = ["serve", "--config", file.to_str().unwrap(), "--drain-delay", "soon"];
+    let ended = run_with(arguments, &[("LOADONCE_HOST", "localhost")]);
+    assert_eq!(ended.code, Some(10));
+    let lines: Vec<_> = ended.stderr.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].contains("unknown setting 'prot'; did you mean 'port'?"), "{lines:?}");
+    assert!(lines[1].contains("LOADONCE_HOST: expected an IP address, got 'localhost'"), "{lines:?}");
+    assert!(lines[2].contains("--drain-delay: expected a time"), "{lines:?}");
+    let missing = run(["serve", "--config", "/nowhere/settings.toml"]);
+    assert_eq!(missing.code, Some(10));
+    assert!(missing.stderr.contains("/nowhere/settings.toml: cannot be read"), "{}", missing.stderr);
+}
+
+#[test]
+fn json_messages_are_one_object_a_line() {
+    let folder = Folder::new();
+    folder.iris("iris");
+    let ended = run(["check", "--log", "json", folder.path().to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0));
+    let events: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ready = events.iter().find(|event| event["message"] == "model ready").unwrap();
+    assert_eq!((&ready["model"], &ready["engine"]), (&Value::from("iris"), &Value::from("tabular")));
+}
+
+#[test]
+fn a_body_limit_is_kept() {
+    let folder = Folder::new();
+    folder.iris("iris");
+    let server = Server::start(["--max-body-bytes", "100", folder.path().to_str().unwrap()]);
+    server.until_ready();
+    let refused = server.client().send("POST", "/v1/models/iris:predict", &" ".repeat(101)).unwrap();
+    assert_eq!(refused.status, 413);
+}

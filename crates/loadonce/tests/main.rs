@@ -1,0 +1,14 @@
+//! The program as its users meet it: the real binary, real models, real sockets and signals; and the server over fake
+//! models where a load has to misbehave on cue.
+//!
+//! A load is held up by a named pipe in place of a model file: it blocks until the test writes the model into it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod configuration;
+mod draining;
+mod exit_codes;
+mod fakes;
+mod loading;
+mod models;
+mod support;

@@ -1,0 +1,144 @@
+//! The real binary, run to its end or served from; killed and waited for when a test lets it go.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Client;
+
+/// Nothing that a test waits for takes longer.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A server that has said where it listens.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// The binary with an environment that has nothing of ours.
+fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadonce"));
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs the binary to its end.
+pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
+    run_with(arguments, &[])
+}
+
+/// Runs the binary to its end with these variables.
+pub(crate) fn run_with<S: AsRef<std::ffi::OsStr>>(
+    arguments: impl IntoIterator<Item = S>,
+    variables: &[(&str, &str)],
+) -> Ended {
+    let mut child = binary().args(arguments).envs(variables.iter().copied()).spawn().unwrap();
+    let stdout = drain(child.stdout.take().unwrap());
+    let stderr = drain(child.stderr.take().unwrap());
+    let code = wait(&mut child).code();
+    Ended { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+}
+
+impl Server {
+    /// Starts `serve` on a free port with these further arguments.
+    pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::start_at(0, arguments)
+    }
+
+    /// Starts `serve` on that port with these further arguments.
+    pub(crate) fn start_at<S: AsRef<std::ffi::OsStr>>(port: u16, arguments: impl IntoIterator<Item = S>) -> Self {
+        let mut command = binary();
+        command.args(["serve", "--port", &port.to_string()]).args(arguments);
+        let mut child = command.spawn().unwrap();
+        let stderr = drain(child.stderr.take().unwrap());
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let address = listening(&mut stdout);
+        Self { child, address, stdout: Some(drain(stdout)), stderr: Some(stderr) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address).unwrap()
+    }
+
+    /// Asks again and again until the server is ready.
+    pub(crate) fn until_ready(&self) {
+        let mut client = self.client();
+        while client.send("GET", "/v2/health/ready", "").unwrap().status != 200 {
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn signal(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> Ended {
+        let code = wait(&mut self.child).code();
+        let read = |pipe: &mut Option<JoinHandle<String>>| pipe.take().unwrap().join().unwrap();
+        Ended { code, stdout: read(&mut self.stdout), stderr: read(&mut self.stderr) }
+    }
+
+    /// Tells the server to stop and waits for its end.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal();
+        self.wait()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in `... listening on http://ADDRESS, ...`.
+fn listening(stdout: &mut BufReader<ChildStdout>) -> SocketAddr {
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok());
+    address.unwrap_or_else(|| panic!("no address in '{line}'"))
+}
+
+fn drain(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    })
+}
+
+/// Waits for a child, but not for ever.
+fn wait(child: &mut Child) -> ExitStatus {
+    let pid = Pid::from_child(child);
+    let (done, late) = mpsc::channel::<()>();
+    let guard = std::thread::spawn(move || {
+        if late.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let status = child.wait().unwrap();
+    drop(done);
+    guard.join().unwrap();
+    status
+}
