@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use loadonce_core::testing::{FakeEngine, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC, TRIGGER_WAIT};
 use loadonce_core::{ErrorKind, InferError, QueueLoad, RunError};
 
-use crate::support::{request, single, tensor, wrong_dtype};
+use crate::support::{in_time, request, single, tensor, wrong_dtype};
 
 /// Polls once, so that the request is in the queue.
 fn enqueue<F: Future>(future: std::pin::Pin<&mut F>) {
@@ -17,9 +17,12 @@ fn enqueue<F: Future>(future: std::pin::Pin<&mut F>) {
 
 /// Waits until a session has taken the only request.
 async fn until_running(handle: &loadonce_core::ModelHandle) {
-    while handle.load().running == 0 {
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while handle.load().running == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -93,13 +96,16 @@ async fn a_model_that_panics_again_and_again_fails_with_its_reason() {
     for _ in 0..5 {
         handle.infer(request(&[[TRIGGER_PANIC, 0.0]])).await.unwrap_err();
     }
-    view.wait_until(|now| now.components[0].reason.is_some()).await;
-    let error = loop {
-        match handle.infer(request(&[[1.0, 1.0]])).await {
-            Err(error @ InferError::NotReady { .. }) => break error,
-            other => drop(other),
+    in_time(view.wait_until(|now| now.components[0].reason.is_some())).await;
+    let error = in_time(async {
+        loop {
+            match handle.infer(request(&[[1.0, 1.0]])).await {
+                Err(error @ InferError::NotReady { .. }) => break error,
+                other => drop(other),
+            }
         }
-    };
+    })
+    .await;
     assert_eq!(error.to_string(), "model 'm' is not ready: the model panicked 5 times in a row");
     assert!(!view.readiness().is_ready());
 }
@@ -114,9 +120,12 @@ async fn unloading_answers_what_waits_and_refuses_what_comes() {
     enqueue(waiting.as_mut());
     until_running(&handle).await;
     let unloading = tokio::task::spawn_blocking(move || drop(models));
-    while handle.closed().is_none() {
-        tokio::task::yield_now().await;
-    }
+    in_time(async {
+        while handle.closed().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let refused = handle.infer(request(&[[1.0, 1.0]])).await.unwrap_err();
     assert_eq!(refused.to_string(), "model 'm' is not ready: it is being unloaded");
     fake.open_gate();

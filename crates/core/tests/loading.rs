@@ -11,7 +11,7 @@ use loadonce_core::status::{Phase, Readiness, SampleTally, Stage};
 use loadonce_core::testing::{FakeEngine, Script, TRIGGER_FAIL, TRIGGER_PANIC};
 use loadonce_core::{ErrorKind, LoadErrorKind, ModelSpec, NamedTensor};
 
-use crate::support::{House, request, tensor};
+use crate::support::{House, in_time, request, tensor};
 
 fn gated() -> FakeEngine {
     FakeEngine::new(Script { gated: true, bytes: 100, ..Script::default() })
@@ -55,10 +55,10 @@ async fn a_slow_model_shows_its_progress_and_does_not_hold_up_the_others() {
     let specs = vec![ModelSpec::new("slow", ""), ModelSpec::new("fast", "")];
     let loading = house.start(specs, LoadOptions::default());
     let view = house.board.view();
-    let snapshot = view.wait_until(|now| now.component("fast").unwrap().stage == Stage::Ready).await;
+    let snapshot = in_time(view.wait_until(|now| now.component("fast").unwrap().stage == Stage::Ready)).await;
     let slow = snapshot.component("slow").unwrap();
     assert!(slow.stage <= Stage::Loading, "{slow:?}");
-    view.wait_until(|now| now.component("slow").unwrap().record.loads == 1).await;
+    in_time(view.wait_until(|now| now.component("slow").unwrap().record.loads == 1)).await;
     assert!(matches!(view.readiness(), Readiness::NotReady(reason) if reason == "loading, 1 of 2 done"));
     house.fakes["slow"].open_gate();
     let models = loading.finish().await.unwrap();
@@ -75,7 +75,7 @@ async fn the_first_failure_ends_the_startup() {
     let view = house.board.view();
     let reason = view.readiness();
     assert!(matches!(&reason, Readiness::NotReady(reason) if reason.contains("'bad' failed")), "{reason:?}");
-    view.wait_until(|now| now.component("slow").unwrap().stage > Stage::Testing).await;
+    in_time(view.wait_until(|now| now.component("slow").unwrap().stage > Stage::Testing)).await;
 }
 
 #[tokio::test]

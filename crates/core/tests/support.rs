@@ -1,12 +1,31 @@
 //! Fake models on a board.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use loadonce_core::loader::{Declared, Engines, LoadOptions, Loading, Models};
 use loadonce_core::status::{Board, Phase, ReadyRules};
 use loadonce_core::testing::FakeEngine;
 use loadonce_core::{DType, InferRequest, LoadError, ModelHandle, ModelSpec, NamedTensor, Shape, Tensor};
+
+/// A state that has not come by then never does.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Waits for a state, but not for ever. Uses the machine's clock, which no test pauses.
+pub(crate) async fn in_time<F: Future>(state: F) -> F::Output {
+    let started = Instant::now();
+    let mut state = pin!(state);
+    poll_fn(|context| {
+        assert!(started.elapsed() < DEADLINE, "the state that the test waits for does not come");
+        // Polled again and again, so that the deadline is seen although nothing happens.
+        context.waker().wake_by_ref();
+        state.as_mut().poll(context)
+    })
+    .await
+}
 
 /// A board, and fakes by model name.
 pub(crate) struct House {
@@ -30,7 +49,7 @@ impl House {
     /// Loads every fake with default options.
     pub(crate) async fn load(&self) -> Result<Models, LoadError> {
         let specs = self.fakes.keys().map(|name| ModelSpec::new(name, "")).collect();
-        self.start(specs, LoadOptions::default()).finish().await
+        in_time(self.start(specs, LoadOptions::default()).finish()).await
     }
 }
 

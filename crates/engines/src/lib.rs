@@ -13,7 +13,7 @@
 //! [`onnx`] is no engine but the reading of a format that several share.
 //!
 //! To add an engine, make a folder and a feature, implement the traits, and name it in the program's list; see
-//! ARCHITECTURE.md, "Adding an engine".
+//! ARCHITECTURE.md, "A new engine".
 
 #![deny(unsafe_code)]
 

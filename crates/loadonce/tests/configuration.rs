@@ -48,6 +48,12 @@ fn json_messages_are_one_object_a_line() {
     let events: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ready = events.iter().find(|event| event["message"] == "model ready").unwrap();
     assert_eq!((&ready["model"], &ready["engine"]), (&Value::from("iris"), &Value::from("tabular")));
+
+    folder.write("iris/model.onnx", "no model");
+    let ended = run(["check", "--log", "json", folder.path().to_str().unwrap()]);
+    let last: Value = serde_json::from_str(ended.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!((ended.code, &last["exit_code"]), (Some(12), &Value::from(12)));
+    assert!(last["message"].as_str().unwrap().starts_with("model 'iris': "), "{last}");
 }
 
 #[test]

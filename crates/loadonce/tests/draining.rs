@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{Client, Folder, Server};
+use crate::support::{Client, Folder, Server, until};
 
 const SETOSA: &str = r#"{"instances":[[5.1,3.5,1.4,0.2]]}"#;
 const CALLERS: usize = 16;
@@ -60,9 +60,7 @@ fn a_signal_under_load_loses_no_accepted_request() {
         let total = AtomicUsize::new(0);
         let (ended, fates) = std::thread::scope(|scope| {
             let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| call(address, &total))).collect();
-            while total.load(Ordering::SeqCst) < CALLERS * 20 {
-                std::thread::yield_now();
-            }
+            until(|| total.load(Ordering::SeqCst) >= CALLERS * 20);
             let ended = server.stop();
             (ended, callers.into_iter().map(|caller| caller.join().unwrap()).collect::<Vec<_>>())
         });
@@ -80,12 +78,11 @@ fn probes_learn_of_the_end_while_requests_are_still_answered() {
     let (_folder, server) = server(&["--drain-delay", "1h"]);
     let mut client = server.client();
     server.signal();
-    let ready = loop {
-        let ready = client.send("GET", "/v2/health/ready", "").unwrap();
-        if ready.status == 503 {
-            break ready;
-        }
-    };
+    let mut ready = client.send("GET", "/v2/health/ready", "").unwrap();
+    until(|| {
+        ready = client.send("GET", "/v2/health/ready", "").unwrap();
+        ready.status == 503
+    });
     assert_eq!(ready.json()["phase"], "draining");
     assert_eq!(client.send("GET", "/v2/health/live", "").unwrap().status, 200);
     assert_eq!(client.send("POST", "/v1/models/iris:predict", SETOSA).unwrap().status, 200);

@@ -14,6 +14,13 @@ use loadonce::lifespan::{Bound, Config, Failed, Loaded, Startup};
 use loadonce::load_models;
 use loadonce::server::{Api, Limits, Telemetry};
 
+use crate::support::until;
+
+/// Waits for a state, but not for ever.
+async fn in_time<T>(state: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_mins(1), state).await.expect("the state that the test waits for does not come")
+}
+
 type Fakes = BTreeMap<String, FakeEngine>;
 
 fn fakes<const N: usize>(fakes: [(&str, Script); N]) -> Fakes {
@@ -46,11 +53,9 @@ async fn a_slow_model_shows_its_bytes_until_it_is_in() {
     let fakes = fakes([("slow", slow())]);
     let gate = fakes["slow"].clone();
     let loading = tokio::spawn(load(bound, fakes, LoadOptions::default()));
-    let snapshot = status.wait_until(|now| now.component("slow").is_some_and(|slow| slow.record.loads == 1)).await;
-    assert_eq!(snapshot.component("slow").unwrap().stage, Stage::Loading);
-    while status.snapshot().component("slow").unwrap().bytes_read < 500 {
-        tokio::task::yield_now().await;
-    }
+    in_time(status.wait_until(|now| now.component("slow").is_some_and(|slow| slow.record.loads == 1))).await;
+    assert_eq!(status.snapshot().component("slow").unwrap().stage, Stage::Loading);
+    until(|| status.snapshot().component("slow").unwrap().bytes_read == 500);
     assert!(!status.readiness().is_ready());
     gate.open_gate();
     let loaded = loading.await.unwrap().unwrap();
@@ -86,7 +91,7 @@ async fn keep_going_is_ready_without_the_failed_model() {
     let telemetry = Telemetry::new(status.clone());
     let routes = move |registry| Api::new(registry, telemetry, Limits::default(), BTreeMap::default()).routes();
     let serving = tokio::spawn(loaded.serve(routes, async move { stopped.await.unwrap_or_default() }));
-    status.wait_until(|now| now.phase == Phase::Ready).await;
+    in_time(status.wait_until(|now| now.phase == Phase::Ready)).await;
     assert!(status.readiness().is_ready());
     stop.send(()).unwrap();
     assert!(serving.await.unwrap().is_clean());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 
-use crate::support::{Client, Folder, Server, example, examples, run};
+use crate::support::{Client, Folder, Server, example, examples, run, until};
 
 const SETOSA: &str = r#"{"instances":[[5.1,3.5,1.4,0.2]]}"#;
 
@@ -25,13 +25,12 @@ fn while_a_model_loads_the_server_lives_and_says_what_it_waits_for() {
     let live = client.send("GET", "/v2/health/live", "").unwrap();
     assert_eq!((live.status, live.json()), (200, json!({ "live": true })));
 
-    let ready = loop {
-        let ready = client.send("GET", "/v2/health/ready", "").unwrap();
+    let mut ready = client.send("GET", "/v2/health/ready", "").unwrap();
+    until(|| {
+        ready = client.send("GET", "/v2/health/ready", "").unwrap();
         assert_eq!(ready.status, 503);
-        if ready.json()["models"]["fast"]["state"] == "ready" {
-            break ready;
-        }
-    };
+        ready.json()["models"]["fast"]["state"] == "ready"
+    });
     assert_eq!(ready.header("retry-after"), Some("1"));
     let body = ready.json();
     assert_eq!((&body["ready"], &body["phase"]), (&json!(false), &json!("loading")));
@@ -143,6 +142,11 @@ fn the_startup_report_is_written_on_success_and_on_failure() {
     let arguments = ["check", folder.path().to_str().unwrap(), "--startup-report", report.to_str().unwrap()];
     assert_eq!(run(arguments).code, Some(0));
     assert_eq!((&read()["ready"], &read()["models"][0]["loads"]), (&json!(true), &json!(1)));
+    fs::remove_file(&report).unwrap();
+    let server = Server::start(&arguments[1..]);
+    until(|| fs::read_to_string(&report).is_ok_and(|text| text.ends_with("}\n")));
+    assert_eq!((&read()["ready"], &read()["phase"]), (&json!(true), &json!("ready")));
+    drop(server);
     folder.write("iris/model.onnx", "no model");
     assert_eq!(run(arguments).code, Some(12));
     let error = &read()["error"];

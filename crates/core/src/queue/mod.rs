@@ -173,13 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_who_left_makes_room_and_is_never_run() {
+    fn a_caller_who_left_makes_room() {
         let queue = Queue::new(1);
         let (gone, answer) = job();
         queue.push(gone).unwrap();
         drop(answer);
         let (second, _waiting) = job();
         queue.push(second).unwrap();
+        assert_eq!(queue.load(), QueueLoad { waiting: 1, running: 0 });
+    }
+
+    #[test]
+    fn a_caller_who_left_is_never_run() {
+        let queue = Queue::new(2);
+        let (gone, answer) = job();
+        queue.push(gone).unwrap();
+        let (second, _waiting) = job();
+        queue.push(second).unwrap();
+        drop(answer);
         assert!(!queue.next().unwrap().reply.is_closed());
         assert_eq!(queue.load(), QueueLoad { waiting: 0, running: 1 });
     }

@@ -42,22 +42,25 @@ pub fn main(
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() };
         }
     };
-    run(arguments, text_variables(environment))
-        .unwrap_or_else(|failure| {
-            failure.message.lines().for_each(|line| complain(&format!("error: {line}")));
-            failure.exit
-        })
-        .into()
+    run(arguments, text_variables(environment)).into()
 }
 
-fn run(arguments: Arguments, environment: BTreeMap<String, String>) -> Result<Exit, Failure> {
+fn run(arguments: Arguments, environment: BTreeMap<String, String>) -> Exit {
     let Arguments { action, print_config, file, flags } = arguments;
-    let settings = Layers { file, environment, flags }.resolve()?;
+    let settings = match (Layers { file, environment, flags }).resolve() {
+        Ok(settings) => settings,
+        Err(mistakes) => return Failure::from(mistakes).tell(LogFormat::Text),
+    };
     if print_config {
         say(settings.print().trim_end());
-        return Ok(Exit::Fine);
+        return Exit::Fine;
     }
-    logging::start(settings.log);
+    let log = settings.log;
+    logging::start(log);
+    act(action, settings).unwrap_or_else(|failure| failure.tell(log))
+}
+
+fn act(action: Action, settings: Settings) -> Result<Exit, Failure> {
     match action {
         Action::Serve => runtime(&settings)?.block_on(serve::serve(settings)),
         Action::Check => runtime(&settings)?.block_on(check::check(settings)),
@@ -83,6 +86,17 @@ fn text_variables(environment: impl IntoIterator<Item = (OsString, OsString)>) -
 impl Failure {
     fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
+    }
+
+    /// Says on stderr what went wrong.
+    fn tell(self, log: LogFormat) -> Exit {
+        for line in self.message.lines() {
+            match log {
+                LogFormat::Text => complain(&format!("error: {line}")),
+                LogFormat::Json => tracing::error!(exit_code = self.exit.code(), "{line}"),
+            }
+        }
+        self.exit
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use loadonce_core::loader::{Engines, LoadOptions};
-use loadonce_core::status::{Readiness, ReadyRules, Snapshot, StatusView};
+use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
 use loadonce_lifespan::{
     Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
@@ -33,10 +33,11 @@ pub(super) async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let telemetry = Telemetry::new(bound.status());
     let bound = bound.meanwhile(telemetry.routes());
     let loaded = load(&settings, bound, specs, &mut shutdown).await?;
-    announce_ready(&settings, &loaded);
+    let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.address()));
     let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
     let routes = move |registry| Api::new(registry, telemetry, limits, examples).routes();
     let report = loaded.serve(routes, shutdown).await;
+    herald.abort();
     Ok(close(&settings, &report))
 }
 
@@ -77,23 +78,25 @@ async fn load(
     shutdown: &mut Shutdown,
 ) -> Result<Loaded<Registry>, Failure> {
     let status = bound.status();
-    let narrator = Narrator::start(status.clone(), settings.log);
+    let narrator = Narrator::start(status, settings.log);
     let options = load_options(settings);
     let engines: Arc<dyn Engines> = Arc::new(InstalledEngines::new());
     let startup = async move |startup: &Startup| load_models(startup, specs, &engines, options).await;
     let loaded = bound.load_unless(startup, shutdown).await;
     narrator.finish().await;
-    match loaded {
-        Ok(loaded) => {
-            write_report(settings, &report_of(&status))?;
-            Ok(loaded)
-        }
-        Err(failed) => Err(startup_failure(settings, &failed)),
-    }
+    loaded.map_err(|failed| startup_failure(settings, &failed))
 }
 
-fn report_of(status: &StatusView) -> StartupReport {
-    StartupReport::new(&status.snapshot(), &status.readiness())
+/// Says that the server is ready, and writes the startup report, once that is true.
+async fn herald(settings: Settings, status: StatusView, address: SocketAddr) {
+    let snapshot = status.wait_until(|now| now.phase >= Phase::Ready).await;
+    if settings.log == LogFormat::Text {
+        let milliseconds = snapshot.uptime.as_secs_f64() * 1e3;
+        say(&format!("ready after {milliseconds:.0} ms, docs page http://{address}/"));
+    }
+    if let Err(failure) = write_report(&settings, &StartupReport::new(&snapshot, &status.readiness())) {
+        tracing::error!("{}", failure.message);
+    }
 }
 
 fn startup_failure(settings: &Settings, failed: &Failed) -> Failure {
@@ -138,13 +141,6 @@ fn announce(settings: &Settings, address: SocketAddr, models: usize) {
     if settings.log == LogFormat::Text {
         let models = counted(models, "model");
         say(&format!("loadonce {}, listening on http://{address}, loading {models}", env!("CARGO_PKG_VERSION")));
-    }
-}
-
-fn announce_ready(settings: &Settings, loaded: &Loaded<Registry>) {
-    if settings.log == LogFormat::Text {
-        let milliseconds = loaded.status().snapshot().uptime.as_secs_f64() * 1e3;
-        say(&format!("ready after {milliseconds:.0} ms, docs page http://{}/", loaded.address()));
     }
 }
 

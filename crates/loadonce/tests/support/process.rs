@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -82,9 +82,7 @@ impl Server {
     /// Asks again and again until the server is ready.
     pub(crate) fn until_ready(&self) {
         let mut client = self.client();
-        while client.send("GET", "/v2/health/ready", "").unwrap().status != 200 {
-            std::thread::yield_now();
-        }
+        until(|| client.send("GET", "/v2/health/ready", "").unwrap().status == 200);
     }
 
     pub(crate) fn signal(&self) {
@@ -109,6 +107,15 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Looks again and again until a state has come, but not for ever.
+pub(crate) fn until(mut state: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !state() {
+        assert!(started.elapsed() < DEADLINE, "the state that the test waits for does not come");
+        std::thread::yield_now();
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod page;
+mod predict;
 mod target;
 mod telemetry;
 mod v1;
@@ -27,8 +28,8 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/v2/models/{name}/infer", post(v2::infer))
         .route("/v2/models/{name}/versions/{version}/infer", post(v2::infer))
         .route("/v1/models", get(v1::list))
-        .route("/v1/models/{name}", get(v1::status).post(v1::predict))
-        .route("/v1/models/{name}/versions/{version}", get(v1::status).post(v1::predict))
+        .route("/v1/models/{name}", get(v1::status).post(v1::act))
+        .route("/v1/models/{name}/versions/{version}", get(v1::status).post(v1::act))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
         .merge(telemetry)

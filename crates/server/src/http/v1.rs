@@ -1,14 +1,12 @@
 //! Handlers of the v1 protocol: TensorFlow Serving's REST paths, and the model list as KServe has it.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use loadonce_core::{InferResponse, ModelHandle};
 use serde_json::{Value, json};
 
-use super::body;
+use super::predict::{Format, predict};
 use super::target::Target;
 use crate::api::Api;
 use crate::error::{ApiError, ApiErrorKind};
@@ -36,29 +34,17 @@ pub(super) async fn status(State(api): State<Api>, Path(target): Path<Target>) -
     Ok(Json(json!({ "name": target.name, "ready": ready, "model_version_status": [status] })))
 }
 
-pub(super) async fn predict(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
-    let started = Instant::now();
+pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
     let (target, verb) = target.split_verb();
-    let result = match verb.as_deref() {
-        Some("predict") => answer(&api, &target, request).await,
-        verb => Err(wrong_verb(&target, verb)),
-    };
-    api.count(&target.name, "v1", &result, started);
-    match result {
-        Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(error) => error.into_response(),
+    if verb.as_deref() != Some("predict") {
+        return wrong_verb(&target, verb.as_deref()).into_response();
     }
-}
-
-async fn answer(api: &Api, target: &Target, request: Request) -> Result<Vec<u8>, ApiError> {
-    let model = api.registry().get(&target.name, target.version())?.clone();
-    let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, api.limits().body_bytes).await?;
-    let (decoder, size) = (model.clone(), body.len());
-    let (format, request) = body::offload(size, move || Ok(decode_request(&body, decoder.signature())?)).await?;
-    let response = model.infer(request).await?;
-    let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
-    body::offload(size, move || Ok(encode_response(format, &response)?)).await
+    let format = Format {
+        name: "v1",
+        decode: |body: &[u8], model: &ModelHandle| decode_request(body, model.signature()),
+        encode: |form, _: &ModelHandle, response: &InferResponse| encode_response(form, response),
+    };
+    predict(&api, &target, format, request).await
 }
 
 fn wrong_verb(target: &Target, verb: Option<&str>) -> ApiError {

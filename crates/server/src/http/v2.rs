@@ -1,16 +1,13 @@
 //! Handlers of the Open Inference Protocol v2.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
-use loadonce_core::{Dim, InferError, TensorSpec};
+use loadonce_core::{Dim, InferError, InferResponse, ModelHandle, TensorSpec};
 use serde_json::{Value, json};
 
-use super::body;
+use super::predict::{Format, predict};
 use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
@@ -48,27 +45,14 @@ pub(super) async fn model_ready(State(api): State<Api>, Path(target): Path<Targe
 }
 
 pub(super) async fn infer(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
-    let started = Instant::now();
-    let result = answer(&api, &target, request).await;
-    api.count(&target.name, "v2", &result, started);
-    match result {
-        Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(error) => error.into_response(),
-    }
-}
-
-async fn answer(api: &Api, target: &Target, request: Request) -> Result<Vec<u8>, ApiError> {
-    let model = api.registry().get(&target.name, target.version())?.clone();
-    let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, api.limits().body_bytes).await?;
-    let request = body::offload(body.len(), move || Ok(decode_request(&body)?)).await?;
-    let response = model.infer(request).await?;
-    let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
-    body::offload(size, move || {
-        let answerer = Answerer { name: model.name(), version: model.version() };
-        Ok(encode_response(answerer, &response)?)
-    })
-    .await
+    let format = Format {
+        name: "v2",
+        decode: |body: &[u8], _: &ModelHandle| Ok(((), decode_request(body)?)),
+        encode: |(), model: &ModelHandle, response: &InferResponse| {
+            encode_response(Answerer { name: model.name(), version: model.version() }, response)
+        },
+    };
+    predict(&api, &target, format, request).await
 }
 
 fn tensor_metadata(spec: &TensorSpec) -> Value {
