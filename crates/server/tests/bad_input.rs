@@ -79,12 +79,20 @@ async fn empty_tensors_are_answered() {
 }
 
 #[tokio::test]
-async fn a_large_body_is_refused_by_its_header_or_its_end() {
+async fn a_large_body_is_refused_by_its_header_before_any_of_it_is_read() {
+    let served = Served::one().await;
+    let request = http::Request::post("/v2/models/m/infer").header("content-length", BODY_LIMIT + 1);
+    let never = futures_util::stream::pending::<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>();
+    let body = axum::body::Body::new(http_body_util::StreamBody::new(never));
+    let answer = served.exchange(request.body(body).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.error().contains("1048577 bytes is larger than the limit of 1048576 bytes"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_large_body_without_a_length_is_refused_at_the_limit() {
     let served = Served::one().await;
     let body = " ".repeat(BODY_LIMIT + 1);
-    let whole = served.post("/v2/models/m/infer", &body).await;
-    assert_eq!(whole.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert!(whole.error().contains("larger than the limit of 1048576 bytes"), "{}", whole.body);
     let chunks = http_body_util::StreamBody::new(tokio_stream(body));
     let chunked = served.send("POST", "/v1/models/m:predict", axum::body::Body::new(chunks)).await;
     assert_eq!(chunked.status, StatusCode::PAYLOAD_TOO_LARGE);

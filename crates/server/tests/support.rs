@@ -59,7 +59,11 @@ impl Served {
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: impl Into<Body>) -> Answer {
         let request = Request::builder().method(method).uri(path).header("host", "example.test").body(body.into());
-        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        self.exchange(request.unwrap()).await
+    }
+
+    pub(crate) async fn exchange(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         Answer { status: head.status, headers: head.headers, body: String::from_utf8(body.to_vec()).unwrap() }
