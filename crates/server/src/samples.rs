@@ -86,18 +86,10 @@ impl SampleFolder {
         Self { path: path.into() }
     }
 
-    /// The first sample's request as a caller of `model` would send it; none if there is no readable sample.
+    /// The shortest sample's request as a caller of `model` would send it; none if there is no readable sample.
     pub fn example(&self, model: &str) -> Option<Example> {
-        let first = self.files().ok()?.into_iter().next()?;
-        let text = fs::read(first).ok()?;
-        let request = split(&text).ok()?.request;
-        let path = if is_v2(request.get().as_bytes()) {
-            format!("/v2/models/{model}/infer")
-        } else {
-            format!("/v1/models/{model}:predict")
-        };
-        let compact: serde_json::Value = serde_json::from_str(request.get()).ok()?;
-        Some(Example { path, body: compact.to_string() })
+        let files = self.files().ok()?;
+        files.iter().filter_map(|file| read_example(file, model)).min_by_key(|example| example.body.len())
     }
 
     fn files(&self) -> Result<Vec<PathBuf>, LoadError> {
@@ -122,6 +114,18 @@ impl SampleSource for SampleFolder {
     fn read(&self, signature: &Signature) -> Result<Vec<Sample>, LoadError> {
         self.files()?.iter().map(|path| read_file(path, signature)).collect()
     }
+}
+
+fn read_example(path: &Path, model: &str) -> Option<Example> {
+    let text = fs::read(path).ok()?;
+    let request = split(&text).ok()?.request;
+    let path = if is_v2(request.get().as_bytes()) {
+        format!("/v2/models/{model}/infer")
+    } else {
+        format!("/v1/models/{model}:predict")
+    };
+    let compact: serde_json::Value = serde_json::from_str(request.get()).ok()?;
+    Some(Example { path, body: compact.to_string() })
 }
 
 fn read_file(path: &Path, signature: &Signature) -> Result<Sample, LoadError> {
@@ -230,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_in_order_and_the_first_is_the_example() {
+    fn files_are_read_in_order_and_the_shortest_is_the_example() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("b.json"), r#"{"instances":[[3,4]]}"#).unwrap();
+        fs::write(folder.path().join("b.json"), r#"{"instances":[[3,4],[5,6]]}"#).unwrap();
         fs::write(folder.path().join("a.json"), r#"{"request":{"instances": [[1, 2]]}}"#).unwrap();
         fs::write(folder.path().join("notes.txt"), "no sample").unwrap();
         let samples = SampleFolder::new(folder.path());

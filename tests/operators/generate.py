@@ -1,0 +1,94 @@
+"""Writes a model folder for each case that the tabular engine must answer rightly.
+
+Each folder holds a model of one operator, or one trained by scikit-learn, and samples
+whose answers are those of onnxruntime. `loadonce check OUT` then proves the engine.
+
+    python tests/operators/generate.py OUT
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from cases import (
+    linear,
+    scaling,
+    tensors,
+    trained,
+    tree_classifier,
+    tree_regressor,
+)
+from cases.casebook import Case
+from cases.reference import Reference, tensors_as_json
+
+CASE_MODULES = [scaling, linear, tree_classifier, tree_regressor, tensors, trained]
+
+ENGINE_OPERATORS = {
+    "ArrayFeatureExtractor",
+    "Cast",
+    "Concat",
+    "FeatureVectorizer",
+    "Identity",
+    "Imputer",
+    "LinearClassifier",
+    "LinearRegressor",
+    "Normalizer",
+    "Reshape",
+    "Scaler",
+    "TreeEnsembleClassifier",
+    "TreeEnsembleRegressor",
+    "ZipMap",
+}
+
+
+def every_case() -> Iterator[Case]:
+    for module in CASE_MODULES:
+        for make_cases in module.CASES:
+            yield from make_cases()
+
+
+def missing_operators(case: Case) -> list[str]:
+    used = {node.op_type for node in case.model.graph.node}
+    return sorted(used - ENGINE_OPERATORS)
+
+
+def write(case: Case, models: Path) -> None:
+    """Writes the folder of one case."""
+    folder = models / case.name
+    samples = folder / "samples"
+    samples.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(case.model.SerializeToString())
+    (folder / "model.toml").write_text('engine = "tabular"\n')
+    reference = Reference(case.model)
+    for count, inputs in case.batches():
+        sample = {
+            "description": f"the first {count} of the rows, answered by onnxruntime",
+            "request": {"inputs": tensors_as_json(inputs)},
+            "response": {"outputs": tensors_as_json(reference.answers(inputs))},
+            "tolerance": asdict(case.tolerance),
+        }
+        text = json.dumps(sample, allow_nan=False) + "\n"
+        (samples / f"rows_{count}.json").write_text(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes the operator cases.")
+    parser.add_argument("out", type=Path, help="folder to write the models to")
+    models = parser.parse_args().out
+    written: set[str] = set()
+    for case in every_case():
+        if case.name in written:
+            raise ValueError(f"two cases are called {case.name}")
+        missing = missing_operators(case)
+        if missing:
+            print(f"skipped {case.name}: the engine has no {', '.join(missing)}")
+            continue
+        write(case, models)
+        written.add(case.name)
+    print(f"{len(written)} cases written to {models}")
+
+
+if __name__ == "__main__":
+    main()

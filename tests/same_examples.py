@@ -1,0 +1,74 @@
+"""Compares two folders of example models.
+
+Models and settings must be the same bytes. Samples hold 64-bit floats, whose last bits
+depend on the instructions that the processor has, so their numbers may differ by a
+millionth part of what `loadonce check` tolerates.
+
+    python tests/same_examples.py COMMITTED TRAINED
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RELATIVE, ABSOLUTE = 1e-11, 1e-12
+
+
+def differences(committed: Path, trained: Path) -> Iterator[str]:
+    """What is not the same, a line for each file."""
+    names = {
+        path.relative_to(folder)
+        for folder in (committed, trained)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    if not names:
+        yield f"no file in {committed}"
+    for name in sorted(names):
+        old, new = committed / name, trained / name
+        if not old.exists() or not new.exists():
+            yield f"{name}: only in {committed if old.exists() else trained}"
+        elif name.suffix == ".json":
+            if where := first_difference(
+                json.loads(old.read_text()), json.loads(new.read_text())
+            ):
+                yield f"{name}: differs at {where}"
+        elif old.read_bytes() != new.read_bytes():
+            yield f"{name}: other bytes"
+
+
+def first_difference(old: Any, new: Any, where: str = "$") -> str | None:
+    """The path of the first value that is not the same."""
+    if isinstance(old, float) and isinstance(new, float):
+        same = math.isclose(old, new, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        return None if same else f"{where}: {old} and {new}"
+    if type(old) is not type(new):
+        return where
+    if isinstance(old, dict):
+        if list(old) != list(new):
+            return where
+        parts = [(f"{where}.{key}", old[key], new[key]) for key in old]
+    elif isinstance(old, list):
+        if len(old) != len(new):
+            return where
+        parts = [
+            (f"{where}[{i}]", a, b)
+            for i, (a, b) in enumerate(zip(old, new, strict=True))
+        ]
+    else:
+        return None if old == new else where
+    found = (first_difference(a, b, path) for path, a, b in parts)
+    return next((path for path in found if path), None)
+
+
+def main() -> int:
+    found = list(differences(*map(Path, sys.argv[1:3])))
+    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
