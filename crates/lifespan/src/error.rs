@@ -56,7 +56,7 @@ pub struct Failed {
     pub(crate) snapshot: Snapshot,
 }
 
-/// Why [`run`](crate::run) ended without a report.
+/// Why [`crate::run()`] ended without a report.
 ///
 /// Its `Debug` form is its message, because that is what a `main` which returns it prints.
 #[derive(thiserror::Error)]

@@ -2,7 +2,7 @@
 //! needs exactly once, is never ready too early, and loses no request when it stops.
 //!
 //! The process' life is a row of types that consume each other, so that the wrong order does not compile:
-//! [`Config`] `-> bind ->` [`Bound`] `-> load ->` [`Loaded`] `-> serve ->` [`Report`]. [`run`] is all of it in one call,
+//! [`Config`] `-> bind ->` [`Bound`] `-> load ->` [`Loaded`] `-> serve ->` [`Report`]. [`run()`] is all of it in one call,
 //! with signals.
 //!
 //! ```no_run
