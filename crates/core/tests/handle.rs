@@ -35,6 +35,15 @@ async fn a_request_is_answered_with_its_id() {
 }
 
 #[tokio::test]
+async fn an_answered_request_is_no_longer_in_flight() {
+    let (_house, _models, handle) = single(&FakeEngine::default(), 4).await;
+    for _ in 0..1000 {
+        handle.infer(request(&[[1.0, 2.0]])).await.unwrap();
+        assert_eq!(handle.load(), QueueLoad::default());
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_request_never_reaches_the_engine() {
     let fake = FakeEngine::default();
     let (_house, _models, handle) = single(&fake, 4).await;

@@ -81,6 +81,20 @@ fn code_13_unsupported() {
     let folder = Folder::new();
     folder.write("spam/model.joblib", [0x80, 4]);
     expect(&check(&folder), 13, &["model 'spam'", "spam/model.joblib", "Python pickle", "convert the model to ONNX"]);
+
+    let folder = Folder::new();
+    folder.write("iris/model.onnx", with_strange_operator(&fs::read(example("iris")).unwrap()));
+    expect(&check(&folder), 13, &["model 'iris'", "iris/model.onnx", "ai.onnx.ml", "LinearClassifieX"]);
+}
+
+/// The iris model with an operator that does not exist, under a name of the same length.
+fn with_strange_operator(model: &[u8]) -> Vec<u8> {
+    let name = b"LinearClassifier";
+    let operator = |window: &[u8]| window == [&[0x22, 16][..], name].concat();
+    let at = model.windows(name.len() + 2).position(operator).unwrap();
+    let mut model = model.to_vec();
+    model[at + 1 + name.len()] = b'X';
+    model
 }
 
 #[test]

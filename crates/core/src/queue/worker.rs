@@ -30,7 +30,6 @@ impl Worker {
     pub(crate) fn serve(&self, mut session: Box<dyn Session>) {
         while let Some(job) = self.queue.next() {
             let panicked = self.answer(&mut *session, job);
-            self.queue.done();
             if !panicked {
                 continue;
             }
@@ -52,6 +51,8 @@ impl Worker {
         if !panicked {
             self.panics.store(0, Ordering::Relaxed);
         }
+        // First, so that whoever has the answer finds the request no longer in flight.
+        self.queue.done();
         // The caller may have left meanwhile; then nobody is there to be told.
         let _ = reply.send(outcome.map(|outputs| Answer { outputs, timing }));
         panicked
