@@ -48,7 +48,7 @@ knows_only() {
 }
 
 knows_only loadonce-core -- \
-    axum hyper http h2 tonic tower reqwest serde_json toml prost rten onnx ort clap
+    axum hyper http h2 tonic tower reqwest serde_json toml prost rten onnx ort clap mio socket2 signal-hook-registry
 knows_only loadonce-engines loadonce-core -- \
     axum hyper http h2 tonic tower reqwest serde_json toml clap
 knows_only loadonce-lifespan loadonce-core -- \

@@ -32,6 +32,7 @@ cached() {
         fi
         # Somebody else may have been faster; then theirs is used.
         mv -T "$made" "$folder" 2>/dev/null || rm -rf "$made"
+        [[ -d $folder ]] || fail "cannot make $folder"
     fi
     printf '%s\n' "$folder"
 }
@@ -63,7 +64,7 @@ make_environment() {
 ruff() {
     local python
     python=$(python_with "$TESTS/requirements.txt")
-    "$python" -m ruff "$@" --config "$TESTS/ruff.toml" "$TESTS" "$TESTS/../examples"
+    RUFF_CACHE_DIR="$CACHE/ruff" "$python" -m ruff "$@" --config "$TESTS/ruff.toml" "$TESTS" "$TESTS/../examples"
 }
 
 cargo_deny() {

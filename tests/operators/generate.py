@@ -83,8 +83,7 @@ def main() -> None:
             raise ValueError(f"two cases are called {case.name}")
         missing = missing_operators(case)
         if missing:
-            print(f"skipped {case.name}: the engine has no {', '.join(missing)}")
-            continue
+            raise ValueError(f"{case.name}: the engine has no {', '.join(missing)}")
         write(case, models)
         written.add(case.name)
     print(f"{len(written)} cases written to {models}")

@@ -41,7 +41,7 @@
 //!
 //! | phase | `live` | `ready` | everything else |
 //! | --- | --- | --- | --- |
-//! | loading | 200 | 503, with every resource's state, bytes and reason | 503 with `Retry-After`; routes given to [`Bound::meanwhile`] |
+//! | loading | 200 | 503, with every resource's state, bytes and reason | 503 with `Retry-After`; routes given to [`Config::bind_with`] |
 //! | ready | 200 | 200 | the application's routes |
 //! | draining | 200 | 503 | the application's routes |
 //!

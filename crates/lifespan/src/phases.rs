@@ -69,13 +69,28 @@ impl Config {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[expect(clippy::unused_async, reason = "it needs the runtime, which `async` says in the signature")]
     pub async fn bind(self) -> Result<Bound, BindError> {
+        self.bind_with(|_| Router::new()).await
+    }
+
+    /// The same, with routes that answer while loading, before everything else gets 503. They are there from the first
+    /// connection on, and are made from the handle that reads where everything stands.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be taken, at once.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[expect(clippy::unused_async, reason = "it needs the runtime, which `async` says in the signature")]
+    pub async fn bind_with(self, meanwhile: impl FnOnce(StatusView) -> Router) -> Result<Bound, BindError> {
         let listener = listener::bind(self.listen, self.limits.backlog)?;
         let address = listener.local_addr().map_err(|source| BindError { address: self.listen, source })?;
         let board = Arc::new(Board::new(self.rules));
         let health = Health::new(self.paths, self.resources_key, board.view());
-        let shell = Arc::new(Shell::new(health, shell::meanwhile(Router::new(), board.view())));
+        let meanwhile = shell::meanwhile(meanwhile(board.view()), board.view());
+        let shell = Arc::new(Shell::new(health, meanwhile));
         let (commander, orders) = Commander::new(self.drain.linger);
         let context = Context::new(Arc::clone(&shell), orders, self.limits, self.drain);
         board.enter(Phase::Loading);
@@ -95,13 +110,6 @@ impl Bound {
     /// A handle that reads where everything stands.
     pub fn status(&self) -> StatusView {
         self.0.board.view()
-    }
-
-    /// Routes to answer while loading, before everything else gets 503.
-    #[must_use]
-    pub fn meanwhile(self, routes: Router) -> Self {
-        self.0.shell.replace_routes(shell::meanwhile(routes, self.status()));
-        self
     }
 
     /// Runs the startup function, on a thread of its own, so that it may even block.

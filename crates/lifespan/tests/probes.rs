@@ -115,7 +115,7 @@ async fn a_connection_opened_while_loading_sees_the_routes_afterwards() {
 async fn routes_given_for_meanwhile_answer_while_loading_only() {
     within_deadline(async {
         let metrics = Router::new().route("/metrics", get(async || Json("few")));
-        let bound = bound().await.meanwhile(metrics);
+        let bound = config().bind_with(|_| metrics).await.unwrap();
         let address = bound.address();
         assert_eq!(get_once(address, "/metrics").await.json(), "few");
         assert_eq!(get_once(address, "/other").await.status, 503);

@@ -168,3 +168,9 @@ impl ErrorReport {
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
+
+/// Bytes for people: decimal megabytes, or kilobytes for what is small.
+#[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
+pub fn readable_size(bytes: u64) -> String {
+    if bytes < 100_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
+}

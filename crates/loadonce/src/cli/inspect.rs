@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use loadonce_core::loader::{Chosen, Engines};
 use loadonce_core::{Dim, LoadError, ModelSpec, Progress, TensorSpec};
 use loadonce_engines::onnx::{OnnxFile, OperatorUse};
+use loadonce_server::report::readable_size;
 use serde::Serialize;
 
 use super::exit::Exit;
-use super::narrate::megabytes;
 use super::output::{complain, say};
 use super::{Failure, Settings, find};
 use crate::InstalledEngines;
@@ -118,7 +118,7 @@ impl Inspection {
             let _ = writeln!(text, "  {label:<10} {value}");
         };
         row("engine", &format!("{} ({})", self.engine, self.engine_reason));
-        let (file, weights) = (megabytes(self.file_bytes), megabytes(self.weight_bytes));
+        let (file, weights) = (readable_size(self.file_bytes), readable_size(self.weight_bytes));
         row("size", &format!("{file} on disk, {weights} of weights in memory"));
         row("contract", self.contract);
         if let Some(producer) = &self.producer {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use loadonce_core::status::{ComponentStatus, Snapshot, Stage, StatusView};
+use loadonce_server::report::readable_size;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -156,7 +157,7 @@ fn line(model: &ComponentStatus, width: usize) -> String {
         (0, _) => "no samples".to_owned(),
         (found, right) => format!("{right} of {found} samples right"),
     };
-    format!("  {name:width$}  v{version}  {engine:<7}  {copies}  {:>9}  {time:>8.1} ms  {samples}", megabytes(size))
+    format!("  {name:width$}  v{version}  {engine:<7}  {copies}  {:>9}  {time:>8.1} ms  {samples}", readable_size(size))
 }
 
 fn event(model: &ComponentStatus) {
@@ -180,12 +181,6 @@ fn event(model: &ComponentStatus) {
     );
 }
 
-/// Decimal megabytes, or kilobytes for what is small.
-#[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
-pub(super) fn megabytes(bytes: u64) -> String {
-    if bytes < 100_000 { format!("{:.1} kB", bytes as f64 / 1e3) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
-}
-
 fn bytes(count: u64) -> String {
-    if count == 0 { "?".to_owned() } else { megabytes(count) }
+    if count == 0 { "?".to_owned() } else { readable_size(count) }
 }

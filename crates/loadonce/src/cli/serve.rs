@@ -27,11 +27,11 @@ pub(super) async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
     let (specs, examples) = found(&settings)?;
-    let bound = config(&settings).bind().await;
+    let bound = config(&settings).bind_with(|status| Telemetry::new(status).routes()).await;
     let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
     announce(&settings, bound.address(), specs.len());
+    // Its own, because no prediction is counted while loading.
     let telemetry = Telemetry::new(bound.status());
-    let bound = bound.meanwhile(telemetry.routes());
     let loaded = load(&settings, bound, specs, &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.address()));
     let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };

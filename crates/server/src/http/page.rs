@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::response::Html;
 use http::HeaderMap;
 use http::header::HOST;
-use loadonce_core::TensorSpec;
 use loadonce_core::registry::Entry;
-use loadonce_core::status::{ComponentStatus, Readiness, Snapshot};
+use loadonce_core::status::{ComponentStatus, Readiness, SampleTally, Snapshot};
+use loadonce_core::{Signature, TensorSpec};
 
 use crate::api::{Api, Example};
+use crate::report::readable_size;
 use crate::wire::v1;
 
 /// The page around the models; `{name}` marks what is filled in.
@@ -27,6 +28,7 @@ pub(super) async fn show(State(api): State<Api>, headers: HeaderMap) -> Html<Str
     let models: String = api.registry().iter().map(|(name, entry)| model(&api, &snapshot, name, entry, host)).collect();
     let page = TEMPLATE
         .replace("{readiness}", word)
+        .replace("{class}", if word == "ready" { "ready" } else { "failed" })
         .replace("{detail}", &escape(&detail))
         .replace("{version}", env!("CARGO_PKG_VERSION"))
         .replace("{models}", &models);
@@ -40,8 +42,7 @@ fn model(api: &Api, snapshot: &Snapshot, name: &str, entry: &Entry, host: &str) 
     }
     if let Entry::Running(handle) = entry {
         let signature = handle.signature();
-        html.push_str(&tensors("in", &signature.inputs));
-        html.push_str(&tensors("out", &signature.outputs));
+        html.push_str(&tensors(signature));
         let example = api.example(name).cloned().or_else(|| {
             let body = v1::example(signature)?;
             Some(Example { path: format!("/v1/models/{name}:predict"), body })
@@ -65,29 +66,37 @@ fn facts(status: &ComponentStatus) -> String {
         let _ = write!(html, ", engine {engine}");
     }
     if let Some(footprint) = record.footprint {
-        let kilobytes = footprint.weight_bytes.div_ceil(1000);
-        let copies = if footprint.copies == 1 { "copy" } else { "copies" };
-        let _ = write!(html, ", {} {copies} of {kilobytes} kB for {} sessions", footprint.copies, record.sessions);
+        let (copies, size) = (footprint.copies, readable_size(footprint.weight_bytes));
+        let noun = if copies == 1 { "copy" } else { "copies" };
+        let _ = write!(html, ", {copies} {noun} of {size} for {} sessions", record.sessions);
+    }
+    if let Some(reason) = &status.reason {
+        let _ = write!(html, "</p><p class=\"failed\">{}</p>", escape(reason));
+        return html;
     }
     let milliseconds = status.startup_time().as_secs_f64() * 1e3;
-    let samples = record.samples;
-    let _ = write!(html, ", loaded in {milliseconds:.1} ms, {} of {} samples right</p>", samples.right, samples.found);
-    if let Some(reason) = &status.reason {
-        let _ = write!(html, "<p class=\"failed\">{}</p>", escape(reason));
-    }
+    let _ = write!(html, ", loaded in {milliseconds:.1} ms, {}</p>", samples(record.samples));
     html
 }
 
-fn tensors(direction: &str, specs: &[TensorSpec]) -> String {
-    let mut html = String::from("<table>");
-    for spec in specs {
-        let names = if spec.columns.is_empty() { &spec.labels } else { &spec.columns };
-        let (name, form, names) = (escape(&spec.name), escape(&spec.to_string()), escape(&names.join(", ")));
-        let _ =
-            write!(html, "<tr><th>{direction}</th><td><code>{name}</code></td><td>{form}</td><td>{names}</td></tr>");
+fn samples(tally: SampleTally) -> String {
+    match tally.found {
+        0 => "no samples".to_owned(),
+        found => format!("{} of {found} samples right", tally.right),
     }
-    html.push_str("</table>");
-    html
+}
+
+fn tensors(signature: &Signature) -> String {
+    let inputs = signature.inputs.iter().map(|spec| ("in", spec));
+    let outputs = signature.outputs.iter().map(|spec| ("out", spec));
+    let rows: String = inputs.chain(outputs).map(|(direction, spec)| tensor(direction, spec)).collect();
+    format!("<table>{rows}</table>")
+}
+
+fn tensor(direction: &str, spec: &TensorSpec) -> String {
+    let names = if spec.columns.is_empty() { &spec.labels } else { &spec.columns };
+    let (name, form, names) = (escape(&spec.name), escape(&spec.to_string()), escape(&names.join(", ")));
+    format!("<tr><th>{direction}</th><td><code>{name}</code></td><td>{form}</td><td>{names}</td></tr>")
 }
 
 fn command(example: &Example, host: &str) -> String {
