@@ -1,7 +1,7 @@
 """Models trained by scikit-learn and exported by skl2onnx, as users have them.
 
-Absent are those that need operators outside the engine's set, such as MinMaxScaler (Add,
-Mul), and two kinds that skl2onnx 1.20 cannot export so that they run:
+Absent are those that need operators outside the engine's set, such as MinMaxScaler with
+its Add and Mul, and two kinds that skl2onnx 1.20 cannot export so that they run:
 HistGradientBoosting, where it fails, and trees on float64, whose answers it declares as
 float64 although the operator gives float32.
 """
