@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use loadonce_core::ModelHandle;
-use loadonce_core::status::{Stage, StatusView};
+use loadonce_core::status::{ComponentStatus, Stage, StatusView};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -108,46 +108,44 @@ impl Collector for StateCollector {
         let ready = ConstGauge::new(i64::from(self.status.readiness().is_ready()));
         let metric = encoder.encode_descriptor("ready", "1 when the server is ready", None, ready.metric_type())?;
         ready.encode(metric)?;
-        self.encode_loads(&mut encoder)?;
-        self.encode_states(&mut encoder)?;
+        let components = self.status.snapshot().components;
+        encode_loads(&mut encoder, &components)?;
+        encode_states(&mut encoder, &components)?;
         self.encode_queues(&mut encoder)
     }
 }
 
-impl StateCollector {
-    fn encode_loads(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let components = self.status.snapshot().components;
-        let loads = components.iter().map(|status| (&status.name, ConstCounter::new(status.record.loads)));
-        encode(encoder, "model_loads", "How often the model's weights were loaded", None, loads)?;
-        let seconds =
-            components.iter().map(|status| (&status.name, ConstGauge::new(status.startup_time().as_secs_f64())));
-        let help = "Time from the start of loading until ready or failed";
-        encode(encoder, "model_load", help, Some(&Unit::Seconds), seconds)?;
-        let footprints = || components.iter().filter_map(|status| Some((&status.name, status.record.footprint?)));
-        let copies = footprints().map(|(name, footprint)| (name, gauge(footprint.copies)));
-        encode(encoder, "model_copies", "Sets of the model's weights in memory", None, copies)?;
-        let bytes = footprints().map(|(name, footprint)| (name, gauge(footprint.weight_bytes)));
-        encode(encoder, "model_weight", "Size of one set of weights", Some(&Unit::Bytes), bytes)
-    }
+fn encode_loads(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStatus]) -> fmt::Result {
+    let loads = components.iter().map(|status| (&status.name, ConstCounter::new(status.record.loads)));
+    encode(encoder, "model_loads", "How often the model's weights were loaded", None, loads)?;
+    let seconds = components.iter().map(|status| (&status.name, ConstGauge::new(status.startup_time().as_secs_f64())));
+    let help = "Time from the start of loading until ready or failed";
+    encode(encoder, "model_load", help, Some(&Unit::Seconds), seconds)?;
+    let footprints = || components.iter().filter_map(|status| Some((&status.name, status.record.footprint?)));
+    let copies = footprints().map(|(name, footprint)| (name, gauge(footprint.copies)));
+    encode(encoder, "model_copies", "Sets of the model's weights in memory", None, copies)?;
+    let bytes = footprints().map(|(name, footprint)| (name, gauge(footprint.weight_bytes)));
+    encode(encoder, "model_weight", "Size of one set of weights", Some(&Unit::Bytes), bytes)
+}
 
-    fn encode_states(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let kind = ConstGauge::new(0_i64).metric_type();
-        let mut descriptor =
-            encoder.encode_descriptor("model_state", "1 for the state in which a model is", None, kind)?;
-        for status in self.status.snapshot().components {
-            for stage in Stage::ALL {
-                let labels = StateLabels {
-                    model: status.name.clone(),
-                    version: status.record.version.clone().unwrap_or_default(),
-                    state: stage.as_str(),
-                };
-                let family = descriptor.encode_family(&labels)?;
-                ConstGauge::new(i64::from(status.stage == stage)).encode(family)?;
-            }
+fn encode_states(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStatus]) -> fmt::Result {
+    let kind = ConstGauge::new(0_i64).metric_type();
+    let mut descriptor = encoder.encode_descriptor("model_state", "1 for the state in which a model is", None, kind)?;
+    for status in components {
+        for stage in Stage::ALL {
+            let labels = StateLabels {
+                model: status.name.clone(),
+                version: status.record.version.clone().unwrap_or_default(),
+                state: stage.as_str(),
+            };
+            let family = descriptor.encode_family(&labels)?;
+            ConstGauge::new(i64::from(status.stage == stage)).encode(family)?;
         }
-        Ok(())
     }
+    Ok(())
+}
 
+impl StateCollector {
     fn encode_queues(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let handles = self.handles.get().map(Vec::as_slice).unwrap_or_default();
         let loads: Vec<_> = handles.iter().map(|handle| (handle.name().to_owned(), handle.load())).collect();

@@ -8,6 +8,7 @@ mod component;
 mod readiness;
 mod stage;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -93,6 +94,16 @@ pub struct SampleTally {
     pub answered: usize,
     /// Samples whose right answer is known and was given.
     pub right: usize,
+}
+
+impl fmt::Display for SampleTally {
+    /// For people: `3 of 3 samples right`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.found {
+            0 => formatter.write_str("no samples"),
+            found => write!(formatter, "{} of {found} samples right", self.right),
+        }
+    }
 }
 
 #[derive(Debug)]

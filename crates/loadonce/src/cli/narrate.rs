@@ -153,10 +153,6 @@ fn line(model: &ComponentStatus, width: usize) -> String {
     let copies = if copies == 1 { "1 copy".to_owned() } else { format!("{copies} copies") };
     let time = model.startup_time().as_secs_f64() * 1e3;
     let samples = record.samples;
-    let samples = match (samples.found, samples.right) {
-        (0, _) => "no samples".to_owned(),
-        (found, right) => format!("{right} of {found} samples right"),
-    };
     format!("  {name:width$}  v{version}  {engine:<7}  {copies}  {:>9}  {time:>8.1} ms  {samples}", readable_size(size))
 }
 

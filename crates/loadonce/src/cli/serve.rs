@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
-use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
+use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
     Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
 };
@@ -19,8 +19,6 @@ use super::narrate::Narrator;
 use super::output::say;
 use super::{Failure, LogFormat, Settings, find};
 use crate::{InstalledEngines, load_models};
-
-type Registry = loadonce_core::registry::Registry;
 
 /// Serves until told to stop.
 pub(super) async fn serve(settings: Settings) -> Result<Exit, Failure> {

@@ -7,7 +7,7 @@ use axum::response::Html;
 use http::HeaderMap;
 use http::header::HOST;
 use loadonce_core::registry::Entry;
-use loadonce_core::status::{ComponentStatus, Readiness, SampleTally, Snapshot};
+use loadonce_core::status::{ComponentStatus, Readiness, Snapshot};
 use loadonce_core::{Signature, TensorSpec};
 
 use crate::api::{Api, Example};
@@ -75,15 +75,8 @@ fn facts(status: &ComponentStatus) -> String {
         return html;
     }
     let milliseconds = status.startup_time().as_secs_f64() * 1e3;
-    let _ = write!(html, ", loaded in {milliseconds:.1} ms, {}</p>", samples(record.samples));
+    let _ = write!(html, ", loaded in {milliseconds:.1} ms, {}</p>", record.samples);
     html
-}
-
-fn samples(tally: SampleTally) -> String {
-    match tally.found {
-        0 => "no samples".to_owned(),
-        found => format!("{} of {found} samples right", tally.right),
-    }
 }
 
 fn tensors(signature: &Signature) -> String {

@@ -94,17 +94,6 @@ pub fn encode_response(answerer: Answerer<'_>, response: &InferResponse) -> Resu
     Ok(out)
 }
 
-/// Writes an inference request, for examples.
-pub fn encode_request(inputs: &[NamedTensor]) -> Result<Vec<u8>, WireError> {
-    let mut out = b"{\"inputs\":[".to_vec();
-    for (position, input) in inputs.iter().enumerate() {
-        separate(&mut out, position);
-        encode_tensor(&mut out, input)?;
-    }
-    out.extend_from_slice(b"]}");
-    Ok(out)
-}
-
 fn encode_tensor(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) -> Result<(), WireError> {
     out.extend_from_slice(b"{\"name\":");
     scalar(out, name);
