@@ -1,0 +1,106 @@
+//! The operators of `ai.onnx.ml`, the domain of classical models.
+
+use super::{MANY, ML, Operator, columns, imputer, linear, normalizer, passing, scaler, tree};
+
+/// The rows, in alphabetical order.
+pub(super) const OPERATORS: &[Operator] = &[
+    Operator {
+        domain: ML,
+        name: "ArrayFeatureExtractor",
+        since: 1,
+        until: None,
+        inputs: (2, 2),
+        attributes: &[],
+        prepare: columns::prepare_extractor,
+    },
+    Operator {
+        domain: ML,
+        name: "FeatureVectorizer",
+        since: 1,
+        until: None,
+        inputs: (1, MANY),
+        attributes: &["inputdimensions"],
+        prepare: columns::prepare_vectorizer,
+    },
+    Operator {
+        domain: ML,
+        name: "Imputer",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["imputed_value_floats", "imputed_value_int64s", "replaced_value_float", "replaced_value_int64"],
+        prepare: imputer::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "LinearClassifier",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        // `multi_class` has no effect, in the specification's text as in ONNX Runtime.
+        attributes: &[
+            "classlabels_ints",
+            "classlabels_strings",
+            "coefficients",
+            "intercepts",
+            "multi_class",
+            "post_transform",
+        ],
+        prepare: linear::prepare_classifier,
+    },
+    Operator {
+        domain: ML,
+        name: "LinearRegressor",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["coefficients", "intercepts", "post_transform", "targets"],
+        prepare: linear::prepare_regressor,
+    },
+    Operator {
+        domain: ML,
+        name: "Normalizer",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["norm"],
+        prepare: normalizer::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "Scaler",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["offset", "scale"],
+        prepare: scaler::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "TreeEnsembleClassifier",
+        since: 1,
+        // Version 5 replaced it by `TreeEnsemble`.
+        until: Some(4),
+        inputs: (1, 1),
+        attributes: tree::CLASSIFIER_ATTRIBUTES,
+        prepare: tree::prepare_classifier,
+    },
+    Operator {
+        domain: ML,
+        name: "TreeEnsembleRegressor",
+        since: 1,
+        until: Some(4),
+        inputs: (1, 1),
+        attributes: tree::REGRESSOR_ATTRIBUTES,
+        prepare: tree::prepare_regressor,
+    },
+    Operator {
+        domain: ML,
+        name: "ZipMap",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["classlabels_int64s", "classlabels_strings"],
+        prepare: passing::prepare_zip_map,
+    },
+];
