@@ -11,6 +11,7 @@ mod ml_table;
 mod normalizer;
 mod onnx_table;
 mod passing;
+mod plain;
 mod post_transform;
 mod scaler;
 mod shaping;
@@ -42,7 +43,7 @@ const ML: &str = "ai.onnx.ml";
 const ONNX: &str = "ai.onnx";
 
 /// More inputs than a variadic operator has in any model.
-const MANY: usize = 1 << 16;
+pub(super) const MANY: usize = 1 << 16;
 
 /// Every operator.
 fn operators() -> impl Iterator<Item = &'static Operator> {
