@@ -10,7 +10,8 @@
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
 //!
-//! [`onnx`] is no engine but the reading of a format that several share.
+//! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
+//! with decision trees.
 //!
 //! To add an engine, make a folder and a feature, implement the traits, and name it in the program's list; see
 //! ARCHITECTURE.md, "A new engine".
@@ -21,6 +22,9 @@ pub mod onnx;
 
 #[cfg(feature = "tabular")]
 pub mod tabular;
+
+#[cfg(feature = "tabular")]
+mod trees;
 
 #[cfg(feature = "rten")]
 pub mod rten_engine;
