@@ -134,6 +134,15 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
     Operator {
         domain: ML,
+        name: "TreeEnsemble",
+        since: 5,
+        until: None,
+        inputs: (1, 1),
+        attributes: tree::ENSEMBLE_ATTRIBUTES,
+        prepare: tree::prepare_ensemble,
+    },
+    Operator {
+        domain: ML,
         name: "TreeEnsembleClassifier",
         since: 1,
         // Version 5 replaced it by `TreeEnsemble`.
