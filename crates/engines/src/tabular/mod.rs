@@ -10,6 +10,7 @@
 
 mod kernel;
 mod labels;
+mod maps;
 mod node;
 mod numbers;
 mod ops;

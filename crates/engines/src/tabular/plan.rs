@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use loadonce_core::{Dim, LoadError, LoadErrorKind, Signature, Tensor, TensorSpec};
 
 use super::kernel::{Kernel, Value};
+use super::maps;
 use super::node::Node;
 use super::ops::{self, Operator};
 use crate::onnx::proto::{GraphProto, NodeProto};
@@ -46,7 +47,7 @@ impl Plan {
         }
         let mut compiler = Compiler::default();
         compiler.add_constants(file.graph())?;
-        let inputs = compiler.add_inputs(&summary)?;
+        let inputs = compiler.add_inputs(file.graph(), &summary)?;
         for node in &file.graph().node {
             compiler.add_node(node, &summary)?;
         }
@@ -86,15 +87,12 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    fn add_inputs(&mut self, summary: &'a Summary) -> Result<Vec<TensorSpec>, LoadError> {
+    fn add_inputs(&mut self, graph: &GraphProto, summary: &'a Summary) -> Result<Vec<TensorSpec>, LoadError> {
         let mut specs = Vec::with_capacity(summary.inputs.len());
         for input in &summary.inputs {
-            let Port::Tensor(spec) = input else {
-                let detail = format!("input '{}' is {}, expected a tensor", input.name(), input.type_text());
-                return Err(LoadError::new(LoadErrorKind::Unsupported, detail));
-            };
-            self.define(&spec.name, Value::new(spec.dtype, spec.dims.clone()))?;
-            specs.push(spec.clone());
+            let spec = maps::tensor_for(input, graph)?;
+            self.define(input.name(), Value::new(spec.dtype, spec.dims.clone()))?;
+            specs.push(spec);
         }
         Ok(specs)
     }
