@@ -8,9 +8,11 @@
 //! | feature | engine | for |
 //! | --- | --- | --- |
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
+//! | `xgboost` | `xgboost::XgBoost` | models that XGBoost saved |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
 //!
-//! [`onnx`] is no engine but the reading of a format that several share.
+//! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
+//! with decision trees, or `boosted`, what the boosters share.
 //!
 //! To add an engine, make a folder and a feature, implement the traits, and name it in the program's list; see
 //! ARCHITECTURE.md, "A new engine".
@@ -21,6 +23,19 @@ pub mod onnx;
 
 #[cfg(feature = "tabular")]
 pub mod tabular;
+
+#[cfg(feature = "xgboost")]
+pub mod xgboost;
+
+#[cfg(feature = "xgboost")]
+mod boosted;
+
+#[cfg(any(feature = "tabular", feature = "xgboost"))]
+#[cfg_attr(
+    not(all(feature = "tabular", feature = "xgboost", test)),
+    expect(dead_code, reason = "no engine alone uses all of it")
+)]
+mod trees;
 
 #[cfg(feature = "rten")]
 pub mod rten_engine;

@@ -1,6 +1,9 @@
 //! The operators of `ai.onnx.ml`, the domain of classical models.
 
-use super::{MANY, ML, Operator, columns, imputer, linear, normalizer, passing, scaler, tree};
+use super::{
+    MANY, ML, Operator, binarizer, columns, dict_vectorizer, imputer, label_encoder, linear, normalizer, one_hot,
+    passing, scaler, svm, tree,
+};
 
 /// The rows, in alphabetical order.
 pub(super) const OPERATORS: &[Operator] = &[
@@ -12,6 +15,33 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (2, 2),
         attributes: &[],
         prepare: columns::prepare_extractor,
+    },
+    Operator {
+        domain: ML,
+        name: "Binarizer",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["threshold"],
+        prepare: binarizer::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "CategoryMapper",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["cats_int64s", "cats_strings", "default_int64", "default_string"],
+        prepare: label_encoder::prepare_mapper,
+    },
+    Operator {
+        domain: ML,
+        name: "DictVectorizer",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["int64_vocabulary", "string_vocabulary"],
+        prepare: dict_vectorizer::prepare,
     },
     Operator {
         domain: ML,
@@ -30,6 +60,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (1, 1),
         attributes: &["imputed_value_floats", "imputed_value_int64s", "replaced_value_float", "replaced_value_int64"],
         prepare: imputer::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "LabelEncoder",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: label_encoder::ENCODER_ATTRIBUTES,
+        prepare: label_encoder::prepare_encoder,
     },
     Operator {
         domain: ML,
@@ -68,12 +107,48 @@ pub(super) const OPERATORS: &[Operator] = &[
     },
     Operator {
         domain: ML,
+        name: "OneHotEncoder",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["cats_int64s", "cats_strings", "zeros"],
+        prepare: one_hot::prepare,
+    },
+    Operator {
+        domain: ML,
         name: "Scaler",
         since: 1,
         until: None,
         inputs: (1, 1),
         attributes: &["offset", "scale"],
         prepare: scaler::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "SVMClassifier",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: svm::CLASSIFIER_ATTRIBUTES,
+        prepare: svm::prepare_classifier,
+    },
+    Operator {
+        domain: ML,
+        name: "SVMRegressor",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: svm::REGRESSOR_ATTRIBUTES,
+        prepare: svm::prepare_regressor,
+    },
+    Operator {
+        domain: ML,
+        name: "TreeEnsemble",
+        since: 5,
+        until: None,
+        inputs: (1, 1),
+        attributes: tree::ENSEMBLE_ATTRIBUTES,
+        prepare: tree::prepare_ensemble,
     },
     Operator {
         domain: ML,

@@ -3,18 +3,24 @@
 //! To add one, write its `prepare` (attributes and inputs in, kernel and outputs out) and a row in `ml_table.rs` or
 //! `onnx_table.rs`.
 
+mod binarizer;
 mod cast;
 mod columns;
+mod dict_vectorizer;
 mod imputer;
+mod label_encoder;
 mod linear;
+mod mapping;
 mod ml_table;
 mod normalizer;
+mod one_hot;
 mod onnx_table;
 mod passing;
 mod plain;
 mod post_transform;
 mod scaler;
 mod shaping;
+mod svm;
 mod tree;
 
 use loadonce_core::LoadError;
