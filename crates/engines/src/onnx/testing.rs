@@ -23,6 +23,7 @@ pub(crate) enum Value<'a> {
     Ints(&'a [i64]),
     Texts(&'a [&'a str]),
     Tensor(Box<TensorProto>),
+    Graph(Box<GraphProto>),
 }
 
 impl ModelBuilder {
@@ -130,6 +131,10 @@ impl NodeProto {
             Value::Tensor(value) => {
                 attribute.t = Some(*value);
                 attribute_type::TENSOR
+            }
+            Value::Graph(value) => {
+                attribute.g = Some(value);
+                attribute_type::GRAPH
             }
         };
         attribute.r#type = Some(kind);

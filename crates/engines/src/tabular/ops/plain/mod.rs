@@ -32,3 +32,8 @@ mod erf;
 mod number;
 mod spans;
 mod walk;
+
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod tests;
