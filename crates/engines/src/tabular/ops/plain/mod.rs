@@ -29,6 +29,7 @@ pub(super) mod views;
 
 mod cells;
 mod erf;
+mod neighbours;
 mod number;
 mod spans;
 mod walk;

@@ -5,6 +5,7 @@ use loadonce_core::{LoadError, RunError, Shape, Tensor};
 
 use super::cells::{Movement, moved};
 use super::infer::{axis_among, free_dims, known_axis, mixed_rows, moved_rows};
+use super::neighbours;
 use crate::tabular::compiler::compile_body;
 use crate::tabular::kernel::{Inputs, Kernel, Prepared, Rows, Value, invalid, room};
 use crate::tabular::node::Node;
@@ -28,6 +29,9 @@ struct Direction {
 }
 
 pub(in crate::tabular::ops) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, LoadError> {
+    if let Some(distances) = neighbours::prepare(node, inputs)? {
+        return Ok(distances);
+    }
     let scans = node.int("num_scan_inputs")?.and_then(|count| usize::try_from(count).ok());
     let scans = scans.filter(|&count| count > 0 && count <= inputs.len());
     let scans = scans.ok_or_else(|| node.corrupt("attribute 'num_scan_inputs' is no number of inputs"))?;

@@ -191,6 +191,44 @@ fn a_scan_carries_states_and_sees_what_is_around_it() {
     assert!(error.ends_with("a scan over no entries gives nothing to gather"), "{error}");
 }
 
+/// Squared distances of `x` to `points`: as converters write them, or the other way round.
+fn distances(difference: &[&str]) -> ModelBuilder {
+    let square = node("ReduceSumSquare", &["apart"], &["square"]).with("axes", Ints(&[1])).with("keepdims", Int(0));
+    let body = GraphProto {
+        input: vec![untyped("state"), untyped("entry")],
+        node: vec![
+            node("Identity", &["state"], &["kept"]),
+            node("Sub", difference, &["apart"]),
+            square,
+            node("Identity", &["square"], &["given"]),
+        ],
+        output: vec![untyped("kept"), untyped("given")],
+        ..GraphProto::default()
+    };
+    let scan = node("Scan", &["x", "points"], &["z", "y"]).with("body", Graph(Box::new(body)));
+    ModelBuilder::new()
+        .opset("", 17)
+        .input(tensor_info("x", data_type::FLOAT, &["n", "2"]))
+        .initializer(float_tensor("points", &[3, 2], &[0.0, 0.0, 3.0, 4.0, -1.0, 1.0]))
+        .node(scan.with("num_scan_inputs", Int(1)))
+        .node(node("Transpose", &["y"], &["squares"]))
+        .output(untyped("squares"))
+}
+
+#[test]
+fn distances_to_points_are_not_scanned_one_by_one() {
+    let batch = loadonce_core::Batch::new(vec![floats(&[2, 2], &[0.0, 0.0, 1.0, 1.0])]);
+    let forms = [(["state", "entry"], true), (["entry", "state"], false)];
+    for (difference, at_once) in forms {
+        let plan = compile(&distances(&difference)).unwrap();
+        assert_eq!(plan.signature().outputs[0].to_string(), if at_once { "FP32 [n,3]" } else { "FP32 [?,?]" });
+        assert_eq!(format!("{:?}", plan.program().steps[0].kernel).starts_with("SquaredDistances"), at_once);
+        let mut session = crate::tabular::session::TabularSession::new(plan.into());
+        let answer = loadonce_core::Session::run(&mut session, &batch).unwrap();
+        assert_eq!(answer[0], floats(&[2, 3], &[0.0, 25.0, 2.0, 2.0, 13.0, 4.0]));
+    }
+}
+
 #[test]
 fn a_body_that_does_not_hold_together_is_corrupt() {
     let error = compile(&scan(running_sum("nothing"))).unwrap_err();
