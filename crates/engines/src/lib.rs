@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
+//! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
 //!
 //! [`onnx`] is no engine but the reading of a format that several share.
 //!
@@ -24,3 +25,6 @@ pub mod tabular;
 
 #[cfg(feature = "rten")]
 pub mod rten_engine;
+
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;
