@@ -80,7 +80,6 @@ impl InstalledEngines {
 
     /// Nothing, as this build looks for no library.
     #[cfg(not(feature = "onnxruntime"))]
-    #[expect(clippy::unused_self, reason = "of builds that do")]
     pub fn announcement(&self) -> Option<String> {
         None
     }
