@@ -10,7 +10,7 @@
 //!
 //! # What every unsafe block here relies on
 //!
-//! - Functions come from [`ort::api`], which is the table that the opened library returned for a version of its interface
+//! - Functions come from [`ort::api()`], which is the table that the opened library returned for a version of its interface
 //!   that `ort-sys` describes; it is there, because a [`SharedSession`] is made from an `ort` session.
 //! - A pointer that the library hands out is owned by one value here, which releases it once, and is not used later.
 //! - An input lends the library its memory. The library keeps no part of it after `Run`: outputs are copied out before
