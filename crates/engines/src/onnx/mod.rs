@@ -2,11 +2,14 @@
 //!
 //! [`OnnxFile::parse`] refuses what is no ONNX and says what it looks like instead; [`OnnxFile::summary`] says what a
 //! file holds, which is enough to choose an engine; [`proto`] is the file's content for the engine that loads it.
+//! Weights in other files are found, checked and read in [`external`].
 
+pub mod external;
 pub mod proto;
 pub mod summary;
 pub mod types;
 
+mod constants;
 mod sniff;
 mod tensor;
 #[cfg(test)]
@@ -21,6 +24,7 @@ use prost::Message as _;
 
 use self::proto::{GraphProto, ModelProto};
 
+pub use self::external::{DataFile, ExternalData, ExternalTensor};
 pub use self::summary::{OperatorUse, Summary, Weights};
 pub use self::types::Port;
 
