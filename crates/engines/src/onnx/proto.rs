@@ -427,6 +427,13 @@ impl TensorProto {
         self.name.as_deref().unwrap_or_default()
     }
 
+    /// Takes the elements, as `raw_data`, in place of those in another file.
+    pub(crate) fn hold(&mut self, elements: Bytes) {
+        self.raw_data = Some(elements);
+        self.data_location = None;
+        self.external_data.clear();
+    }
+
     /// Whether the elements are in another file.
     pub fn is_external(&self) -> bool {
         self.data_location == Some(EXTERNAL)

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,12 +79,39 @@ impl OnnxFile {
     /// # Errors
     /// Those of [`OnnxFile::external_data`], [`LoadErrorKind::DoesNotFit`] if there is no memory for the data, and
     /// [`LoadErrorKind::Internal`] if the load was cancelled.
-    pub fn with_external_data(mut self, progress: &Progress) -> Result<Self, LoadError> {
-        let contents = self.external_data()?.read(progress)?;
-        let inline = &mut |tensor: &mut TensorProto| contents.fill(tensor);
-        constants::try_change(&mut self.graph, inline).map_err(|error| error.at(&self.path))?;
+    pub fn with_external_data(self, progress: &Progress) -> Result<Self, LoadError> {
+        let external = self.external_data()?;
+        let contents = external.read(progress)?;
+        self.change_external(&external, |tensor, place| {
+            let (first, content) = contents.get(place.file.location.as_str()).ok_or_else(|| unchecked(tensor))?;
+            let elements = place.range(*first).filter(|range| range.end <= content.len());
+            tensor.hold(content.slice(elements.ok_or_else(|| unchecked(tensor))?));
+            Ok(())
+        })
+    }
+
+    /// Changes every tensor that has its elements in a data file, but for those of functions.
+    pub(crate) fn change_external(
+        mut self,
+        external: &ExternalData,
+        mut change: impl FnMut(&mut TensorProto, &ExternalTensor) -> Result<(), LoadError>,
+    ) -> Result<Self, LoadError> {
+        let change = &mut |tensor: &mut TensorProto| {
+            if !tensor.is_external() {
+                return Ok(());
+            }
+            let place = external.place_of(tensor).ok_or_else(|| unchecked(tensor))?;
+            change(tensor, &place)
+        };
+        constants::try_change(&mut self.graph, change).map_err(|error| error.at(&self.path))?;
         Ok(self)
     }
+}
+
+/// Cannot be: data files are checked before anybody asks for what is in them.
+fn unchecked(tensor: &TensorProto) -> LoadError {
+    let detail = format!("tensor '{}' is not in the data that was checked", tensor.name_str());
+    LoadError::new(LoadErrorKind::Internal, detail)
 }
 
 impl ExternalData {
@@ -104,22 +132,38 @@ impl ExternalData {
 
     /// Size of all data files in bytes.
     pub fn file_bytes(&self) -> u64 {
-        self.files.values().map(|file| file.length).fold(0, u64::saturating_add)
+        // A file may have several locations, such as 'a.data' and './a.data'.
+        let files: BTreeMap<&Path, u64> = self.files.values().map(|file| (&*file.path, file.length)).collect();
+        files.into_values().fold(0, u64::saturating_add)
     }
 
-    fn read(&self, progress: &Progress) -> Result<Contents, LoadError> {
+    fn place_of(&self, tensor: &TensorProto) -> Option<ExternalTensor> {
+        let entries = Entries::of(tensor).ok()?;
+        let file = Arc::clone(self.files.get(entries.location)?);
+        let length = byte_length(tensor).ok()?;
+        Some(ExternalTensor { name: tensor.name_str().to_owned(), file, offset: entries.offset, length })
+    }
+
+    /// What tensors use of each location: where in the file that begins, and the bytes.
+    fn read(&self, progress: &Progress) -> Result<BTreeMap<&str, (u64, Bytes)>, LoadError> {
         let mut parts: BTreeMap<&str, (&DataFile, u64, u64)> = BTreeMap::new();
-        for tensor in &self.tensors {
-            let end = tensor.offset + tensor.length;
-            let (_, first, last) = parts.entry(&tensor.file.location).or_insert((&*tensor.file, tensor.offset, end));
-            (*first, *last) = ((*first).min(tensor.offset), (*last).max(end));
+        for ExternalTensor { file, offset, length, .. } in &self.tensors {
+            let end = offset + length;
+            let (_, first, last) = parts.entry(&file.location).or_insert((file, *offset, end));
+            (*first, *last) = ((*first).min(*offset), (*last).max(end));
         }
-        let parts = parts.into_iter();
-        let contents = parts.map(|(location, (file, first, last))| {
-            let content = file.read(first, last - first, progress)?;
-            Ok((location.to_owned(), (first, content)))
-        });
-        Ok(Contents(contents.collect::<Result<_, LoadError>>()?))
+        let read = |(location, (file, first, last)): (_, (&DataFile, u64, u64))| {
+            Ok((location, (first, file.read(first, last - first, progress)?)))
+        };
+        parts.into_iter().map(read).collect()
+    }
+}
+
+impl ExternalTensor {
+    /// The tensor's bytes in a buffer that holds the file from byte `first` on.
+    pub(crate) fn range(&self, first: u64) -> Option<Range<usize>> {
+        let start = usize::try_from(self.offset.checked_sub(first)?).ok()?;
+        Some(start..start.checked_add(usize::try_from(self.length).ok()?)?)
     }
 }
 
@@ -168,33 +212,6 @@ fn hex(digest: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// What was read of each location: where in the file it begins, and the bytes.
-struct Contents(BTreeMap<String, (u64, Bytes)>);
-
-impl Contents {
-    fn fill(&self, tensor: &mut TensorProto) -> Result<(), LoadError> {
-        if !tensor.is_external() {
-            return Ok(());
-        }
-        let elements = self.elements(tensor).ok_or_else(|| {
-            let detail = format!("tensor '{}' is not in the data that was read", tensor.name_str());
-            LoadError::new(LoadErrorKind::Internal, detail)
-        })?;
-        tensor.raw_data = Some(elements);
-        tensor.data_location = None;
-        tensor.external_data.clear();
-        Ok(())
-    }
-
-    fn elements(&self, tensor: &TensorProto) -> Option<Bytes> {
-        let entries = Entries::of(tensor).ok()?;
-        let (begin, content) = self.0.get(entries.location)?;
-        let first = usize::try_from(entries.offset.checked_sub(*begin)?).ok()?;
-        let last = first.checked_add(usize::try_from(byte_length(tensor).ok()?).ok()?)?;
-        (last <= content.len()).then(|| content.slice(first..last))
-    }
 }
 
 /// The entries of `TensorProto.external_data`.

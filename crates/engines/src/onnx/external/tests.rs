@@ -52,7 +52,7 @@ fn a_tensor_takes_its_bytes_of_its_file() {
     assert_eq!(tensors.collect::<Vec<_>>(), [("w", "model.data", 8, 8), ("v", "./model.data", 0, 16)]);
     let path = folder.path().canonicalize().unwrap().join("model.data");
     assert!(data.files().all(|file| (&file.path, file.length) == (&path, 16)), "{data:?}");
-    assert_eq!((data.files().count(), data.is_empty()), (2, false));
+    assert_eq!((data.files().count(), data.file_bytes(), data.is_empty()), (2, 16, false));
 }
 
 #[test]
