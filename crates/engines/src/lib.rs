@@ -9,8 +9,10 @@
 //! | --- | --- | --- |
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
+//! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
 //!
-//! [`onnx`] is no engine but the reading of a format that several share.
+//! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
+//! with decision trees.
 //!
 //! To add an engine, make a folder and a feature, implement the traits, and name it in the program's list; see
 //! ARCHITECTURE.md, "A new engine".
@@ -22,5 +24,11 @@ pub mod onnx;
 #[cfg(feature = "tabular")]
 pub mod tabular;
 
+#[cfg(feature = "tabular")]
+mod trees;
+
 #[cfg(feature = "rten")]
 pub mod rten_engine;
+
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;

@@ -1,21 +1,15 @@
 //! Numbers of any dtype that the operators take, in the precision in which they compute.
 
 use std::borrow::Cow;
-use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use loadonce_core::{DType, Element, RunError, Tensor, TensorError};
 
+use crate::trees::Number;
+
 /// The precision of a computation: single, or double where a model says so.
 pub(super) trait Real:
-    Element
-    + PartialOrd
-    + std::fmt::Debug
-    + Add<Output = Self>
-    + AddAssign
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
+    Number + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
     /// The elements of a tensor of any dtype in [`super::kernel::NUMBERS`], copied only if they are of another one.
     fn of(tensor: &Tensor) -> Result<Cow<'_, [Self]>, RunError>;
@@ -28,9 +22,6 @@ pub(super) trait Real:
 
     /// In single precision, rounded if need be.
     fn to_f32(self) -> f32;
-
-    /// Whether this is no number.
-    fn is_missing(self) -> bool;
 }
 
 impl Real for f32 {
@@ -57,10 +48,6 @@ impl Real for f32 {
     fn to_f32(self) -> f32 {
         self
     }
-
-    fn is_missing(self) -> bool {
-        self.is_nan()
-    }
 }
 
 impl Real for f64 {
@@ -86,10 +73,6 @@ impl Real for f64 {
     #[expect(clippy::cast_possible_truncation, reason = "rounding is what the name says")]
     fn to_f32(self) -> f32 {
         self as f32
-    }
-
-    fn is_missing(self) -> bool {
-        self.is_nan()
     }
 }
 

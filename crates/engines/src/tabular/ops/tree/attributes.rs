@@ -6,6 +6,7 @@ use loadonce_core::{DType, LoadError, Tensor};
 
 use crate::tabular::node::Node;
 use crate::tabular::numbers::Real;
+use crate::trees::Mode;
 
 /// Floats from an attribute of floats or from its `_as_tensor` twin.
 #[derive(Debug)]
@@ -32,18 +33,6 @@ pub(super) struct Attributes<'a> {
     pub(super) classes: &'a [i64],
     weights: Reals<'a>,
     base_values: Reals<'a>,
-}
-
-/// What a node does: compare a feature with its threshold, or end the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    LessOrEqual,
-    Less,
-    GreaterOrEqual,
-    Greater,
-    Equal,
-    NotEqual,
-    Leaf,
 }
 
 impl<'a> Attributes<'a> {

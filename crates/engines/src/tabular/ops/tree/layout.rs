@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use loadonce_core::LoadError;
 
-use super::attributes::{Attributes, Mode};
-use super::forest::{Branch, Column, Comparison, Forest, POSITIONS, Target, Vote};
+use super::attributes::Attributes;
 use crate::tabular::node::Node;
 use crate::tabular::numbers::Real;
+use crate::trees::{Branch, Column, Comparison, Forest, Mode, POSITIONS, Target, Vote};
 
 /// The forest of an operator whose trees vote for `classes` classes or targets. Anything wrong with its attributes is
 /// an error that names the tree and the node.

@@ -1,12 +1,11 @@
 //! `TreeEnsembleClassifier` and `TreeEnsembleRegressor` (ai.onnx.ml 1 and 3): many decision trees whose leaves vote.
 //!
 //! Both take numbers `[N,C]` or `[C]` and give `FP32` scores `[N,classes]` or `[N,targets]`; the classifier gives
-//! labels `[N]` before them. [`attributes`] reads a node, [`layout`] turns it into a [`forest`] and
+//! labels `[N]` before them. [`attributes`] reads a node, [`layout`] turns it into a [`Forest`] and
 //! proves that safe to walk, [`votes`] adds up what the leaves say.
 
 mod attributes;
 mod classifier;
-mod forest;
 mod layout;
 mod regressor;
 mod votes;
@@ -17,11 +16,11 @@ pub(super) use self::regressor::prepare as prepare_regressor;
 use loadonce_core::{DType, LoadError, RunError, Tensor};
 
 use self::attributes::Attributes;
-use self::forest::Forest;
 use self::votes::{Aggregate, Votes};
 use crate::tabular::kernel::{Extent, NUMBERS, Table, Value, invalid};
 use crate::tabular::node::Node;
 use crate::tabular::numbers::Real;
+use crate::trees::Forest;
 
 /// Attributes of `TreeEnsembleClassifier`; the tensors came with version 3.
 pub(super) const CLASSIFIER_ATTRIBUTES: &[&str] = &[
@@ -110,7 +109,7 @@ impl<T: Real> Ensemble<T> {
         }
         let values = T::of(input)?;
         let mut votes = Votes::new(extent.rows, self.forest.classes(), self.aggregate);
-        self.forest.vote(&values, extent, &mut votes);
+        self.forest.vote(&values, extent.width, &mut votes);
         if self.aggregate == Aggregate::Average {
             votes.divide(self.forest.tree_count());
         }

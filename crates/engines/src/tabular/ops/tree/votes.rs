@@ -2,9 +2,9 @@
 
 use loadonce_core::LoadError;
 
-use super::forest::Vote;
 use crate::tabular::node::Node;
 use crate::tabular::numbers::Real;
+use crate::trees::{Ballot, Vote};
 
 /// How votes for one class become its score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,6 @@ impl<T: Real> Votes<T> {
         Self { scores: vec![unvoted; rows * classes], classes, aggregate }
     }
 
-    /// Adds a leaf's votes to a row's scores.
-    pub(super) fn add(&mut self, row: usize, votes: &[Vote<T>]) {
-        let scores = &mut self.scores[row * self.classes..(row + 1) * self.classes];
-        for vote in votes {
-            scores[vote.class as usize].add(vote.weight, self.aggregate);
-        }
-    }
-
     /// Divides every score by the number of trees.
     pub(super) fn divide(&mut self, trees: usize) {
         let trees = T::from_f64(u32::try_from(trees).map_or(f64::MAX, f64::from));
@@ -68,6 +60,15 @@ impl<T: Real> Votes<T> {
     /// The scores row by row.
     pub(super) fn into_rows(self) -> Vec<Score<T>> {
         self.scores
+    }
+}
+
+impl<T: Real> Ballot<T> for Votes<T> {
+    fn add(&mut self, row: usize, votes: &[Vote<T>]) {
+        let scores = &mut self.scores[row * self.classes..(row + 1) * self.classes];
+        for vote in votes {
+            scores[vote.class as usize].add(vote.weight, self.aggregate);
+        }
     }
 }
 
