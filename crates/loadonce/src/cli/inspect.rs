@@ -92,8 +92,11 @@ fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, L
     let progress = Progress::default();
     let Chosen { engine, reason } = engines.choose(spec, &progress)?;
     let file = spec.file.read(&progress)?;
-    let file_bytes = file.len() as u64;
-    let summary = OnnxFile::parse(file, spec.file.path())?.summary();
+    let main_bytes = file.len() as u64;
+    let file = OnnxFile::parse(file, spec.file.path())?;
+    let file_bytes = main_bytes + file.external_data()?.file_bytes();
+    let summary = file.summary();
+    drop(file);
     let model = engine.load(spec, &progress)?;
     let signature = spec.annotate(model.signature())?;
     Ok(Inspection {
