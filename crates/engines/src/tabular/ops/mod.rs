@@ -18,6 +18,7 @@ mod passing;
 mod post_transform;
 mod scaler;
 mod shaping;
+mod svm;
 mod tree;
 
 use loadonce_core::LoadError;
