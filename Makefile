@@ -83,5 +83,5 @@ newuser: release ## Probe a starting server as a new user would
 browser: release ## Look at the server's page with a real browser
 	@tests/browser.sh
 
-bench: ## Say what is measured, and how
-	@cat bench/README.md
+bench: ## Measure the engines side by side; see bench/README.md
+	@bench/engines.sh

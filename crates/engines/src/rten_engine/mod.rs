@@ -25,7 +25,7 @@ use loadonce_core::{
 
 use self::mapped::MappedModel;
 use self::session::RtenSession;
-use crate::onnx::OnnxFile;
+use crate::onnx::{OnnxFile, Summary, advice};
 
 pub use self::support::supports;
 
@@ -57,7 +57,7 @@ impl Engine for Rten {
         } else {
             file.encode()
         };
-        let model = guarded(|| MappedModel::load(content, maps)).map_err(|error| error.at(path))?;
+        let model = guarded(|| MappedModel::load(content, maps), &summary).map_err(|error| error.at(path))?;
         if progress.is_cancelled() {
             return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
         }
@@ -122,15 +122,26 @@ impl fmt::Debug for Network {
 }
 
 /// Runs rten's loading; a panic on the way, which a malformed graph can cause there, becomes an error.
-fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>) -> Result<T, LoadError> {
+fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>, summary: &Summary) -> Result<T, LoadError> {
     match panic::catch_unwind(AssertUnwindSafe(load)) {
         Ok(Ok(model)) => Ok(model),
-        Ok(Err(error)) => Err(load_error(error)),
+        Ok(Err(error)) => Err(lacking(&error, summary).unwrap_or_else(|| load_error(error))),
         Err(payload) => {
             let detail = format!("rten panicked while loading the model: {}", message(payload.as_ref()));
             Err(LoadError::new(LoadErrorKind::Unsupported, detail))
         }
     }
+}
+
+/// The error for an operator that rten does not have. Its name is in the text alone: `LRN operator not supported or not
+/// enabled`, `com.acme/Foo operator not supported`.
+fn lacking(error: &::rten::LoadError, summary: &Summary) -> Option<LoadError> {
+    let text = error.to_string();
+    let (before, _) = text.split_once(" operator not supported")?;
+    let name = before.rsplit([' ', '/']).next()?;
+    let used = summary.operators.iter().find(|used| used.name == name)?;
+    let detail = format!("{}: rten does not have this operator", used.first_node());
+    Some(LoadError::new(LoadErrorKind::Unsupported, detail).advise(advice::who_runs(&used.domain)))
 }
 
 fn load_error(error: ::rten::LoadError) -> LoadError {

@@ -28,7 +28,7 @@ pub fn supports(summary: &Summary) -> Result<(), LoadError> {
         Some(_) => {}
     }
     if let Some(used) = summary.operators.iter().find(|used| used.domain == "ai.onnx.ml") {
-        return Err(unsupported(format!("operator {}.{} is not one of a neural network", used.domain, used.name)));
+        return Err(unsupported(format!("{}: rten has neural networks only", used.first_node())));
     }
     for (side, ports) in [("input", &summary.inputs), ("output", &summary.outputs)] {
         ports.iter().try_for_each(|port| check_port(side, port))?;

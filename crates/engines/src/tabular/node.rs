@@ -24,8 +24,7 @@ impl<'a> Node<'a> {
 
     /// For messages: `node 'clf' (ai.onnx.ml.LinearClassifier)`.
     pub(super) fn label(&self) -> String {
-        let name = self.proto.name.as_deref().unwrap_or_default();
-        format!("node '{name}' ({}.{})", self.proto.domain_name(), self.proto.operator())
+        format!("node '{}' ({}.{})", self.proto.label(), self.proto.domain_name(), self.proto.operator())
     }
 
     /// The file contradicts itself or the operator's specification.

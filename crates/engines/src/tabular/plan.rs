@@ -7,9 +7,9 @@ use loadonce_core::{Dim, LoadError, LoadErrorKind, Signature, Tensor, TensorSpec
 
 use super::kernel::{Kernel, Value};
 use super::node::Node;
-use super::ops::{self, Operator};
+use super::ops::Operator;
 use crate::onnx::proto::{GraphProto, NodeProto};
-use crate::onnx::{OnnxFile, Port, Summary};
+use crate::onnx::{OnnxFile, Port, Summary, advice};
 
 /// A compiled graph: immutable, shared by every session.
 #[derive(Debug)]
@@ -100,9 +100,10 @@ impl<'a> Compiler<'a> {
         let version = summary.opset(proto.domain_name());
         let node = Node::new(proto, version.unwrap_or(0));
         let operator = Operator::find(proto.domain_name(), proto.operator(), version)
-            .map_err(|reason| node.unsupported(reason).advise(advice()))?;
+            .map_err(|reason| node.unsupported(reason).advise(advice::who_runs(proto.domain_name())))?;
         let inputs = self.inputs_of(&node, proto, operator)?;
-        node.check_attributes(operator.attributes).map_err(|error| error.advise(advice()))?;
+        node.check_attributes(operator.attributes)
+            .map_err(|error| error.advise(advice::who_runs(proto.domain_name())))?;
         let values: Vec<Value> = inputs.iter().map(|&slot| self.values[slot].clone()).collect();
         let prepared = (operator.prepare)(&node, &values)?;
         let outputs = self.outputs_of(&node, proto, prepared.outputs)?;
@@ -188,10 +189,6 @@ fn named(inferred: Dim, declared: Dim) -> Dim {
         (Dim::Dynamic(None), Dim::Dynamic(Some(_))) => declared,
         _ => inferred,
     }
-}
-
-fn advice() -> String {
-    format!("export the model with the operators of this engine ({})", ops::names())
 }
 
 fn corrupt(detail: String) -> LoadError {

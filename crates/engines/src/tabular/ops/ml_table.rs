@@ -1,7 +1,8 @@
 //! The operators of `ai.onnx.ml`, the domain of classical models.
 
 use super::{
-    MANY, ML, Operator, binarizer, columns, imputer, label_encoder, linear, normalizer, one_hot, passing, scaler, tree,
+    MANY, ML, Operator, binarizer, columns, imputer, label_encoder, linear, normalizer, one_hot, passing, scaler, svm,
+    tree,
 };
 
 /// The rows, in alphabetical order.
@@ -112,6 +113,24 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (1, 1),
         attributes: &["offset", "scale"],
         prepare: scaler::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "SVMClassifier",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: svm::CLASSIFIER_ATTRIBUTES,
+        prepare: svm::prepare_classifier,
+    },
+    Operator {
+        domain: ML,
+        name: "SVMRegressor",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: svm::REGRESSOR_ATTRIBUTES,
+        prepare: svm::prepare_regressor,
     },
     Operator {
         domain: ML,

@@ -18,6 +18,7 @@ mod passing;
 mod post_transform;
 mod scaler;
 mod shaping;
+mod svm;
 mod tree;
 
 use loadonce_core::LoadError;
@@ -68,9 +69,4 @@ impl Operator {
             None => format!("the engine has it from operator set {} on", operator.since),
         })
     }
-}
-
-/// All names, for messages.
-pub(super) fn names() -> String {
-    operators().map(|operator| operator.name).collect::<Vec<_>>().join(", ")
 }
