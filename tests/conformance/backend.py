@@ -40,10 +40,7 @@ def write(cases: Path, data: Path) -> None:
     here = Path(onnx.__file__).parent.parent / DATA
     old = replace(EXPECTATION, source=f"onnx {OLD_VERSION}")
     copy_group(data / DATA / "node", cases / f"node-{OLD_VERSION}", old)
-    known = {
-        identity(onnx.load(path, load_external_data=False))
-        for path in (data / DATA / "node").glob("*/model.onnx")
-    }
+    known = {identity(case) for case in (cases / f"node-{OLD_VERSION}").iterdir()}
     write_generated(cases / f"node-{onnx.__version__}", known)
     for kind in ["simple", "pytorch-operator", "pytorch-converted"]:
         copy_group(here / kind, cases / kind, EXPECTATION)
@@ -77,15 +74,19 @@ def write_generated(group: Path, known: set[bytes]) -> None:
         warnings.simplefilter("ignore")
         tests = collect_testcases()
     for test in tests:
-        if identity(test.model) not in known:
-            write_test(group / test.name, test)
+        folder = group / test.name
+        write_test(folder, test)
+        if identity(folder) in known:
+            shutil.rmtree(folder)
 
 
-def identity(model: ModelProto) -> bytes:
-    """What makes two tests the same: graph and operator sets, not who wrote them."""
+def identity(case: Path) -> bytes:
+    """What makes two tests the same: graph, operator sets and data, not who wrote them."""
+    model = onnx.load(case / "model.onnx", load_external_data=False)
     bare = ModelProto(graph=model.graph, opset_import=model.opset_import)
     bare.graph.name = ""
-    return bare.SerializeToString(deterministic=True)
+    data = [path.read_bytes() for path in sorted(case.glob("*/*.pb"))]
+    return b"".join([bare.SerializeToString(deterministic=True), *data])
 
 
 def write_test(folder: Path, test: TestCase) -> None:

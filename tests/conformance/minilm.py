@@ -201,5 +201,5 @@ def sentences(package: Path) -> list[Tensors]:
 def check(vectors: np.ndarray) -> None:
     """The graph is the right one if it finds meaning: an animal is like an animal."""
     like = vectors @ vectors.T
-    if not like[0, 1] > 0.3 > 0.1 > abs(like[0, 2]):
+    if like[0, 1] < 0.3 or abs(like[0, 2]) > 0.1:
         raise ValueError(f"the encoder finds no meaning in sentences: {like}")
