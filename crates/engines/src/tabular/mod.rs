@@ -8,6 +8,7 @@
 //! The operators follow the ONNX-ML specification and, where it is silent, ONNX Runtime; where both speak and differ,
 //! the operator's file says which was chosen and why.
 
+mod compiler;
 mod kernel;
 mod labels;
 mod maps;
@@ -15,6 +16,7 @@ mod node;
 mod numbers;
 mod ops;
 mod plan;
+mod program;
 mod session;
 #[cfg(test)]
 mod testing;
