@@ -61,7 +61,7 @@ def operators() -> list[Operator]:
             Operator("", row["name"], int(row["since"]), None)
             for row in SHORT_ROW.finditer(text)
         ]
-        if not found or len(found) != len(re.findall(r"\n    (?:Operator|row)\b", text)):
+        if not found or len(found) != len(re.findall(r"\n    (?:Operator|row)", text)):
             raise ValueError(f"{table} has a row that cannot be read")
         rows += found
     return rows
