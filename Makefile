@@ -86,5 +86,5 @@ browser: release ## Look at the server's page with a real browser
 fuzz: ## Give the parsers of model files arbitrary bytes, each for FUZZ_SECONDS (600)
 	@fuzz/run.sh
 
-bench: ## Say what is measured, and how
-	@cat bench/README.md
+bench: ## Measure the engines side by side; see bench/README.md
+	@bench/engines.sh

@@ -5,15 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/tools.sh
 
 python=$(python_with tests/conformance/requirements.txt)
-LOADONCE_ONNXRUNTIME=$("$python" - <<'PYTHON'
-import pathlib
-import onnxruntime
-
-capi = pathlib.Path(onnxruntime.__file__).parent / "capi"
-print(*capi.glob("libonnxruntime.so.*"))
-PYTHON
-)
-[[ -f $LOADONCE_ONNXRUNTIME ]] || fail "no library in the onnxruntime package of $python"
+LOADONCE_ONNXRUNTIME=$(onnxruntime_of "$python")
 export LOADONCE_ONNXRUNTIME
 
 # Tests have threads before the first one could set it.

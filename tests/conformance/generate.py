@@ -10,7 +10,7 @@ import importlib
 import time
 from pathlib import Path
 
-MODULES = ["backend"]
+MODULES = ["backend", "trained", "networks"]
 
 
 def main() -> None:

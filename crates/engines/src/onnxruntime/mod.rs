@@ -16,8 +16,10 @@ mod signature;
 mod telemetry;
 mod zip_map;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use loadonce_core::{
     Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
 };
@@ -62,17 +64,17 @@ impl Engine for OnnxRuntime {
         let content = spec.file.read(progress)?;
         let file = OnnxFile::parse(content.clone(), path)?;
         let summary = file.summary();
+        let external = file.external_data()?;
         let (unzipped, content) = zip_map::unzip(&file, content);
         // The parsed file and the cache hold on to the content, of which the library makes its own copy.
         drop(file);
         spec.file.release();
 
-        let folder = path.parent().filter(|_| !summary.external_files.is_empty());
+        let source = Source { path, content, has_data_files: !external.is_empty(), is_changed: !unzipped.is_empty() };
         let builder = SessionBuilder::new(self.library.environment());
-        let builder = builder.and_then(|builder| options.apply(builder, folder));
+        let builder = builder.and_then(|builder| options.apply(builder, source.folder()));
         let mut builder = builder.map_err(|error| setting_refused(error).at(path))?;
-        let session = builder.commit_from_memory(&content).map_err(|error| refused(error).at(path))?;
-        drop(content);
+        let session = source.commit(&mut builder).map_err(|error| refused(error).at(path))?;
         if progress.is_cancelled() {
             return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
         }
@@ -85,6 +87,30 @@ impl Engine for OnnxRuntime {
             threads: options.threads(),
             options: options.in_effect(&builder),
         }))
+    }
+}
+
+/// What the library makes a session of.
+struct Source<'a> {
+    path: &'a Path,
+    content: Bytes,
+    has_data_files: bool,
+    is_changed: bool,
+}
+
+impl Source<'_> {
+    /// Where the library finds data files of a model that it does not read itself.
+    fn folder(&self) -> Option<&Path> {
+        self.path.parent().filter(|_| self.has_data_files && self.is_changed)
+    }
+
+    /// A model with data files is read by the library itself: where a link leads to it, as in caches, only its real path
+    /// tells the library that the data files are its own.
+    fn commit(self, builder: &mut SessionBuilder) -> ort::Result<ort::session::Session> {
+        if self.has_data_files && !self.is_changed {
+            return builder.commit_from_file(self.path);
+        }
+        builder.commit_from_memory(&self.content)
     }
 }
 

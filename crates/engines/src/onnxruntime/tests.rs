@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +12,7 @@ use loadonce_core::{Batch, DType, Engine as _, Model, ModelSpec, Outputs, Progre
 
 use super::{Library, LibraryError, OnnxRuntime};
 use crate::onnx::proto::data_type;
-use crate::onnx::testing::{ModelBuilder, Value, float_tensor, ml_node, node, tensor_info, untyped};
+use crate::onnx::testing::{ModelBuilder, Value, float_tensor, ml_node, node, outside, tensor_info, untyped};
 
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
@@ -197,6 +198,31 @@ fn an_untyped_output_has_the_type_that_the_library_infers() {
         .node(node("Reshape", &["x", "s"], &["y"]))
         .output(untyped("y"));
     assert_eq!(load(&of_any_shape).signature().outputs[0].to_string(), "FP32 [...]");
+}
+
+#[test]
+#[ignore = "needs the library: make onnxruntime"]
+fn weights_beside_the_model_are_read_through_the_links_of_a_cache() {
+    let model = ModelBuilder::new()
+        .opset("", 13)
+        .input(tensor_info("x", data_type::FLOAT, &["rows", "2"]))
+        .initializer(outside(float_tensor("w", &[2], &[]), &[("location", "model.onnx.data")]))
+        .node(node("Mul", &["x", "w"], &["y"]))
+        .output(tensor_info("y", data_type::FLOAT, &["rows", "2"]));
+    let weights = [3.0_f32, 5.0].map(f32::to_le_bytes).concat();
+    let folder = tempfile::tempdir().unwrap();
+    let (blobs, snapshot) = (folder.path().join("blobs"), folder.path().join("snapshots/main"));
+    fs::create_dir_all(&blobs).unwrap();
+    fs::create_dir_all(&snapshot).unwrap();
+    for (blob, name, content) in [("1", "model.onnx", model.encode()), ("2", "model.onnx.data", weights)] {
+        fs::write(blobs.join(blob), content).unwrap();
+        symlink(blobs.join(blob), snapshot.join(name)).unwrap();
+    }
+    let spec = ModelSpec::new("test", snapshot.join("model.onnx"));
+    let model = engine().load(&spec, &Progress::default()).unwrap();
+    assert_eq!(model.footprint().weight_bytes, 8);
+    let input = Tensor::from_vec(Shape::new([1, 2]), vec![1.0_f32, 2.0]).unwrap();
+    assert_eq!(run(&*model, vec![input]).unwrap()[0].as_slice::<f32>().unwrap(), [3.0, 10.0]);
 }
 
 #[test]

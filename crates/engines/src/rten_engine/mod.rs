@@ -6,8 +6,10 @@
 
 mod convert;
 mod external;
+mod facts;
 mod mapped;
 mod packing;
+mod rules;
 mod session;
 mod support;
 
@@ -45,7 +47,7 @@ impl Engine for Rten {
         support::supports(&summary).and_then(|()| file.check_dense()).map_err(|error| error.at(path))?;
         let data = file.external_data()?;
         let (file, maps) = external::map(file, &data, progress)?;
-        support::check_constants(&file).map_err(|error| error.at(path))?;
+        support::check_contents(&file).map_err(|error| error.at(path))?;
         let weight_bytes = summary.weights.bytes + packing::packed_bytes(file.graph());
         // The cache and the parsed file hold on to the content, which is to be handed over, not copied.
         spec.file.release();

@@ -24,21 +24,43 @@ impl Contestant {
 }
 
 /// All engines of this build. `onnxruntime` is the library of ONNX Runtime; without it that engine is left out.
-pub(crate) fn contestants(_onnxruntime: Option<&Path>) -> Vec<Contestant> {
-    vec![
+pub(crate) fn contestants(onnxruntime: Option<&Path>) -> Vec<Contestant> {
+    let contestants = [
         #[cfg(feature = "tabular")]
-        Contestant {
+        Some(Contestant {
             engine: Arc::new(loadonce_engines::tabular::Tabular),
             formats: &["onnx"],
             must_pass: &["trained"],
             exceptions: Exceptions::parse(include_str!("exceptions/tabular.toml")),
-        },
+        }),
+        #[cfg(feature = "xgboost")]
+        Some(Contestant {
+            engine: Arc::new(loadonce_engines::xgboost::XgBoost),
+            formats: &["json", "ubj"],
+            must_pass: &["native"],
+            exceptions: Exceptions::parse(include_str!("exceptions/xgboost.toml")),
+        }),
         #[cfg(feature = "rten")]
-        Contestant {
+        Some(Contestant {
             engine: Arc::new(loadonce_engines::rten_engine::Rten),
             formats: &["onnx"],
             must_pass: &[],
             exceptions: Exceptions::parse(include_str!("exceptions/rten.toml")),
-        },
-    ]
+        }),
+        #[cfg(feature = "onnxruntime")]
+        onnxruntime.map(|library| Contestant {
+            engine: Arc::new(runtime(library)),
+            formats: &["onnx"],
+            must_pass: &["trained", "networks"],
+            exceptions: Exceptions::parse(include_str!("exceptions/onnxruntime.toml")),
+        }),
+    ];
+    contestants.into_iter().flatten().collect()
+}
+
+#[cfg(feature = "onnxruntime")]
+fn runtime(library: &Path) -> loadonce_engines::onnxruntime::OnnxRuntime {
+    use loadonce_engines::onnxruntime::{Library, OnnxRuntime};
+
+    OnnxRuntime::new(Library::open(library).expect("LOADONCE_ONNXRUNTIME is the library of ONNX Runtime"))
 }
