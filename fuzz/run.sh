@@ -4,15 +4,16 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/tools.sh
 
-# A file of 64 KiB is no reason for an allocation of 64 MiB, nor for a second of work.
-limits=(-max_len=65536 -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=10)
+# A file of 64 KiB is no reason for an allocation of 64 MiB, nor for ten seconds of work.
+most=65536
+limits=(-max_len="$most" -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=10)
 
 # seeds TARGET: prints the folders and files to begin from.
 seeds() {
     case $1 in
-    onnx) printf '%s\n' examples/models/*/model.onnx "$CACHE"/operators-*/*/model.onnx ;;
-    xgboost) printf '%s\n' examples/models/*/model.{json,ubj} ;;
-    lightgbm) printf '%s\n' examples/models/*/model.txt ;;
+    onnx) printf '%s\n' examples/models/*/model.onnx "$CACHE"/{operators-*,conformance-*/*}/*/model.onnx ;;
+    xgboost) printf '%s\n' {examples/models,"$CACHE"/conformance-*/*}/*/model.{json,ubj} ;;
+    lightgbm) printf '%s\n' {examples/models,"$CACHE"/conformance-*/*}/*/model.txt ;;
     esac
 }
 
@@ -21,7 +22,7 @@ plant() {
     local seed
     mkdir -p "fuzz/corpus/$1"
     while read -r seed; do
-        [[ ! -f $seed ]] || cp "$seed" "fuzz/corpus/$1/seed-$(printf '%s' "$seed" | tr '/' '-')"
+        [[ ! -f $seed || $(stat -c %s "$seed") -gt $most ]] || cp "$seed" "fuzz/corpus/$1/seed-${seed//\//-}"
     done < <(seeds "$1")
 }
 
