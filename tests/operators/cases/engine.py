@@ -7,7 +7,9 @@ from pathlib import Path
 import onnx
 
 TABLES = Path(__file__).parents[3] / "crates/engines/src/tabular/ops"
-DOMAINS = {"ML": "ai.onnx.ml", "ONNX": ""}
+DOMAINS = {"ML": "ai.onnx.ml", "ONNX": "", "MICROSOFT": "com.microsoft"}
+# Rows of few words: `row("Abs", 1, ...)`.
+SHORT_ROW = re.compile(r'\n    row\(\s*"(?P<name>\w+)",\s*(?P<since>\d+),')
 ROW = re.compile(
     r"Operator \{\s*"
     r"domain: (?P<domain>\w+),\s*"
@@ -45,7 +47,7 @@ def operators() -> list[Operator]:
     """Every row of both tables."""
     rows = []
     for table in ("ml_table.rs", "onnx_table.rs"):
-        text = (TABLES / table).read_text()
+        _, text = (TABLES / table).read_text().split("OPERATORS: &[Operator] = &[")
         found = [
             Operator(
                 DOMAINS[row["domain"]],
@@ -55,7 +57,11 @@ def operators() -> list[Operator]:
             )
             for row in ROW.finditer(text)
         ]
-        if not found or len(found) != text.count("\n    Operator {"):
+        found += [
+            Operator("", row["name"], int(row["since"]), None)
+            for row in SHORT_ROW.finditer(text)
+        ]
+        if not found or len(found) != len(re.findall(r"\n    (?:Operator|row)\b", text)):
             raise ValueError(f"{table} has a row that cannot be read")
         rows += found
     return rows
