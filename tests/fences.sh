@@ -108,11 +108,11 @@ mapfile -t every < <(find crates -name '*.rs' | sort)
 absent "no test is switched off, but for those that make onnxruntime runs" \
     '#\[ignore(?! = "needs the library: make onnxruntime"\])' "${every[@]}"
 
-# The folders of crates/engines/src are engines, but for a format and the trees that several share.
+# The folders of crates/engines/src are engines, but for the format, the trees and the boosters that several share.
 engines=crates/engines/src
 mapfile -t folders < <(find "$engines" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
 for folder in "${folders[@]}"; do
-    others=$(printf '%s\n' "${folders[@]}" | grep -vx -e "$folder" -e onnx -e trees | paste -sd '|')
+    others=$(printf '%s\n' "${folders[@]}" | grep -vx -e "$folder" -e onnx -e trees -e boosted | paste -sd '|')
     mapfile -t files < <(find "$engines/$folder" -name '*.rs' | sort)
     path="\\b(crate|super|loadonce_engines)::(\\{[^}]*\\b)?($others)\\b"
     absent "engine folder $folder knows no other engine" "$path" "${files[@]}"

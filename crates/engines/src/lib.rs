@@ -8,11 +8,12 @@
 //! | feature | engine | for |
 //! | --- | --- | --- |
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
+//! | `xgboost` | `xgboost::XgBoost` | models that XGBoost saved |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
 //! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
 //!
 //! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
-//! with decision trees.
+//! with decision trees, or `boosted`, what the boosters share.
 //!
 //! To add an engine, make a folder and a feature, implement the traits, and name it in the program's list; see
 //! ARCHITECTURE.md, "A new engine".
@@ -24,7 +25,17 @@ pub mod onnx;
 #[cfg(feature = "tabular")]
 pub mod tabular;
 
-#[cfg(feature = "tabular")]
+#[cfg(feature = "xgboost")]
+pub mod xgboost;
+
+#[cfg(feature = "xgboost")]
+mod boosted;
+
+#[cfg(any(feature = "tabular", feature = "xgboost"))]
+#[cfg_attr(
+    not(all(feature = "tabular", feature = "xgboost", test)),
+    expect(dead_code, reason = "no engine alone uses all of it")
+)]
 mod trees;
 
 #[cfg(feature = "rten")]

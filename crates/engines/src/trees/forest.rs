@@ -4,7 +4,7 @@
 //! their own, told apart by a bit. Whoever builds a forest proves that every pointer leads to a branch or a leaf and
 //! that no way comes back to where it was, so a walk stays within the arrays and ends.
 
-use super::Number;
+use super::{Number, Sets};
 
 /// All trees of one model.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(crate) struct Forest<T> {
     pub(crate) branches: Vec<Branch<T>>,
     /// What each branch does, for a forest whose branches differ.
     pub(crate) modes: Vec<Mode>,
+    /// What the branches compare with that compare with sets.
+    pub(crate) sets: Sets,
     /// Where each tree begins.
     pub(crate) roots: Vec<Target>,
     /// Where the votes of each leaf begin; one more entry than leaves.
@@ -49,15 +51,21 @@ pub(crate) trait Ballot<T> {
     fn add(&mut self, row: usize, votes: &[Vote<T>]);
 }
 
-/// What a branch does: compare a feature with its threshold; or none, for the end of the way.
+/// What a branch does: compare a column with its threshold or with a set of categories; or none, for the end of the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     LessOrEqual,
+    /// [`Self::LessOrEqual`], but what is nearly zero counts as missing (LightGBM's missing type `Zero`).
+    LessOrEqualOrZeroMissing,
     Less,
     GreaterOrEqual,
     Greater,
     Equal,
     NotEqual,
+    /// Whether the integer part is in the set of that number; what has none is not (LightGBM).
+    AnyOf(u32),
+    /// Whether the number is negative, or its integer part is not in the set of that number (XGBoost).
+    NoneOf(u32),
     Leaf,
 }
 
@@ -113,7 +121,7 @@ impl Column {
         (self.0 & !MARK) as usize
     }
 
-    pub(crate) fn missing_holds(self) -> bool {
+    fn missing_holds(self) -> bool {
         self.0 & MARK != 0
     }
 }
@@ -141,6 +149,7 @@ impl<T: Number> Forest<T> {
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(&*self.branches)
             + size_of_val(&*self.modes)
+            + self.sets.bytes()
             + size_of_val(&*self.roots)
             + size_of_val(&*self.leaf_votes)
             + size_of_val(&*self.votes)
@@ -159,7 +168,7 @@ impl<T: Number> Forest<T> {
             Comparison::LessOrMissing => self
                 .vote_by(values, width, votes, |value, branch, _| (value < branch.threshold) | missing(value, branch)),
             Comparison::Mixed => self.vote_by(values, width, votes, |value, branch, position| {
-                self.modes[position].holds(value, branch.threshold) | missing(value, branch)
+                self.modes[position].holds(value, branch, &self.sets) | missing(value, branch)
             }),
         }
     }
@@ -220,15 +229,37 @@ impl<T: Number> Forest<T> {
 }
 
 impl Mode {
-    fn holds<T: Number>(self, value: T, threshold: T) -> bool {
+    fn holds<T: Number>(self, value: T, branch: &Branch<T>, sets: &Sets) -> bool {
+        let threshold = branch.threshold;
         match self {
-            Self::LessOrEqual => value <= threshold,
+            Self::LessOrEqualOrZeroMissing if value.is_nearly_zero() => branch.column.missing_holds(),
+            Self::LessOrEqual | Self::LessOrEqualOrZeroMissing => value <= threshold,
             Self::Less => value < threshold,
             Self::GreaterOrEqual => value >= threshold,
             Self::Greater => value > threshold,
             Self::Equal => value == threshold,
+            Self::AnyOf(set) => value.to_category().is_some_and(|category| sets.contains(set, category)),
+            Self::NoneOf(_) if value < T::default() => true,
+            Self::NoneOf(set) => value.to_category().is_some_and(|category| !sets.contains(set, category)),
             // No branch is a leaf.
             Self::NotEqual | Self::Leaf => value != threshold,
+        }
+    }
+}
+
+impl Comparison {
+    /// What those branches, which do that, have in common.
+    pub(crate) fn of<T: Number>(branches: &[Branch<T>], modes: &[Mode]) -> Self {
+        let all = |expected: Mode| modes.iter().all(|&mode| mode == expected);
+        let missing_holds = branches.iter().any(|branch| branch.column.missing_holds());
+        if all(Mode::LessOrEqual) && !missing_holds {
+            Self::LessOrEqual
+        } else if all(Mode::LessOrEqual) {
+            Self::LessOrEqualOrMissing
+        } else if all(Mode::Less) {
+            Self::LessOrMissing
+        } else {
+            Self::Mixed
         }
     }
 }

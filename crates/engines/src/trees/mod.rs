@@ -4,7 +4,14 @@
 //! becomes of the votes.
 
 mod forest;
+mod grow;
 mod number;
+mod sets;
 
 pub(crate) use self::forest::{Ballot, Branch, Column, Comparison, Forest, Mode, POSITIONS, Target, Vote};
+pub(crate) use self::grow::{Child, Grower, Split, TreeSource};
 pub(crate) use self::number::Number;
+pub(crate) use self::sets::Sets;
+
+#[cfg(test)]
+mod tests;

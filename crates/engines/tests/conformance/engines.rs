@@ -33,6 +33,13 @@ pub(crate) fn contestants(onnxruntime: Option<&Path>) -> Vec<Contestant> {
             must_pass: &["trained"],
             exceptions: Exceptions::parse(include_str!("exceptions/tabular.toml")),
         }),
+        #[cfg(feature = "xgboost")]
+        Some(Contestant {
+            engine: Arc::new(loadonce_engines::xgboost::XgBoost),
+            formats: &["json", "ubj"],
+            must_pass: &["native"],
+            exceptions: Exceptions::parse(include_str!("exceptions/xgboost.toml")),
+        }),
         #[cfg(feature = "rten")]
         Some(Contestant {
             engine: Arc::new(loadonce_engines::rten_engine::Rten),

@@ -1,10 +1,10 @@
 //! The one room that names engines: which there are, and which of them gets a model.
 
+mod format;
 mod options;
 mod report;
 mod rule;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use loadonce_core::loader::{Chosen, Engines};
@@ -13,6 +13,7 @@ use loadonce_engines::onnx::{OnnxFile, Summary};
 #[cfg(feature = "onnxruntime")]
 use loadonce_engines::onnxruntime::{Library, OnnxRuntime, Search};
 
+use self::format::{Format, format_of};
 use self::rule::{Availability, ONNX_RUNTIME, Question};
 
 pub use self::options::{EngineOptions, UseOnnxRuntime, prepare_process};
@@ -34,6 +35,8 @@ impl InstalledEngines {
             embedded: vec![
                 #[cfg(feature = "tabular")]
                 Arc::new(loadonce_engines::tabular::Tabular),
+                #[cfg(feature = "xgboost")]
+                Arc::new(loadonce_engines::xgboost::XgBoost),
                 #[cfg(feature = "rten")]
                 Arc::new(loadonce_engines::rten_engine::Rten),
             ],
@@ -73,6 +76,15 @@ impl InstalledEngines {
         };
         let (name, reason) = question.choose()?;
         Ok(Chosen { engine: self.engine(name)?, reason })
+    }
+
+    /// The engine of a format that no other reads.
+    fn only_reader(&self, asked: Option<&str>, name: &'static str) -> Result<Chosen, LoadError> {
+        if let Some(asked) = asked.filter(|asked| *asked != name) {
+            let detail = format!("model.toml asks for engine '{asked}', but only '{name}' reads this format");
+            return Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("remove 'engine' from model.toml"));
+        }
+        Ok(Chosen { engine: self.engine(name)?, reason: format!("only {name} reads this format") })
     }
 
     fn engine(&self, name: &str) -> Result<Arc<dyn Engine>, LoadError> {
@@ -127,9 +139,15 @@ impl InstalledEngines {
 impl Engines for InstalledEngines {
     fn choose(&self, spec: &ModelSpec, progress: &Progress) -> Result<Chosen, LoadError> {
         let path = spec.file.path();
-        known_format(path)?;
-        let file = OnnxFile::parse(spec.file.read(progress)?, path)?;
-        self.choose_for(spec.engine.as_deref(), &file.summary()).map_err(|error| error.at(path))
+        let asked = spec.engine.as_deref();
+        let chosen = match format_of(path)? {
+            Format::Of(engine) => self.only_reader(asked, engine),
+            Format::Onnx => {
+                let file = OnnxFile::parse(spec.file.read(progress)?, path)?;
+                self.choose_for(asked, &file.summary())
+            }
+        };
+        chosen.map_err(|error| error.at(path))
     }
 }
 
@@ -158,18 +176,4 @@ fn rten_refuses(summary: &Summary) -> Option<String> {
 #[cfg(not(feature = "rten"))]
 fn rten_refuses(_summary: &Summary) -> Option<String> {
     None
-}
-
-/// Formats that are known but have no engine are told apart from files that are broken.
-fn known_format(path: &Path) -> Result<(), LoadError> {
-    let format = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json" | "ubj") => "XGBoost's own format",
-        Some("txt") => "LightGBM's own format",
-        Some("joblib" | "pkl") => "a Python pickle",
-        Some("py") => "Python code",
-        Some("pt" | "pth") => "PyTorch's own format",
-        _ => return Ok(()),
-    };
-    let detail = format!("{format} has no engine in this version");
-    Err(LoadError::new(LoadErrorKind::Unsupported, detail).at(path).advise("convert the model to ONNX"))
 }

@@ -59,6 +59,7 @@ impl InstalledEngines {
 fn embedded(name: &'static str) -> EngineReport {
     let runs = match name {
         "tabular" => "classical models in ONNX (ai.onnx.ml)",
+        "xgboost" => "XGBoost's own files, .json and .ubj",
         "rten" => "neural networks in ONNX",
         _ => "",
     };

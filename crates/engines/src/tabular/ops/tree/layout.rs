@@ -7,7 +7,7 @@ use loadonce_core::LoadError;
 use super::attributes::Attributes;
 use crate::tabular::node::Node;
 use crate::tabular::numbers::Real;
-use crate::trees::{Branch, Column, Comparison, Forest, Mode, POSITIONS, Target, Vote};
+use crate::trees::{Branch, Column, Comparison, Forest, Mode, POSITIONS, Sets, Target, Vote};
 
 /// The forest of an operator whose trees vote for `classes` classes or targets. Anything wrong with its attributes is
 /// an error that names the tree and the node.
@@ -74,13 +74,13 @@ impl<'a, T: Real> Builder<'a, T> {
                 .corrupt(format!("{} cannot be reached from its tree's first node", self.name(position))));
         }
         let (leaf_votes, votes) = self.votes(classes)?;
-        let comparison = self.comparison();
+        let comparison = Comparison::of(&self.branches, &self.modes);
         let Self { mut branches, mut modes, width, .. } = self;
         branches.shrink_to_fit();
         if comparison != Comparison::Mixed {
             modes = Vec::new();
         }
-        Ok(Forest { branches, modes, roots, leaf_votes, votes, comparison, width, classes })
+        Ok(Forest { branches, modes, sets: Sets::default(), roots, leaf_votes, votes, comparison, width, classes })
     }
 
     /// Lays out a tree depth first, so that a branch mostly stands before the branch that it leads to. A node may be
@@ -202,20 +202,6 @@ impl<'a, T: Real> Builder<'a, T> {
             starts[leaf] += starts[leaf - 1];
         }
         (starts, of_leaves.iter().map(|(_, vote)| *vote).collect())
-    }
-
-    fn comparison(&self) -> Comparison {
-        let all = |expected: Mode| self.modes.iter().all(|&mode| mode == expected);
-        let missing_holds = self.branches.iter().any(|branch| branch.column.missing_holds());
-        if all(Mode::LessOrEqual) && !missing_holds {
-            Comparison::LessOrEqual
-        } else if all(Mode::LessOrEqual) {
-            Comparison::LessOrEqualOrMissing
-        } else if all(Mode::Less) {
-            Comparison::LessOrMissing
-        } else {
-            Comparison::Mixed
-        }
     }
 
     fn name(&self, position: usize) -> String {
