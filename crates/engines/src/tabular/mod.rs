@@ -8,12 +8,14 @@
 //! The operators follow the ONNX-ML specification and, where it is silent, ONNX Runtime; where both speak and differ,
 //! the operator's file says which was chosen and why.
 
+mod compiler;
 mod kernel;
 mod labels;
 mod node;
 mod numbers;
 mod ops;
 mod plan;
+mod program;
 mod session;
 #[cfg(test)]
 mod testing;

@@ -15,6 +15,7 @@ mod normalizer;
 mod one_hot;
 mod onnx_table;
 mod passing;
+mod plain;
 mod post_transform;
 mod scaler;
 mod shaping;
@@ -47,7 +48,7 @@ const ML: &str = "ai.onnx.ml";
 const ONNX: &str = "ai.onnx";
 
 /// More inputs than a variadic operator has in any model.
-const MANY: usize = 1 << 16;
+pub(super) const MANY: usize = 1 << 16;
 
 /// Every operator.
 fn operators() -> impl Iterator<Item = &'static Operator> {
