@@ -11,6 +11,7 @@ import difflib
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -23,12 +24,6 @@ COLUMNS = {
     "trained models": ("trained",),
     "real networks": ("networks",),
     "native files": ("native",),
-}
-FORMATS = {
-    "onnx": "ONNX",
-    "json": "XGBoost `.json`",
-    "ubj": "XGBoost `.ubj`",
-    "txt": "LightGBM `.txt`",
 }
 ORDER = ["tabular", "xgboost", "lightgbm", "rten", "onnxruntime"]
 
@@ -53,7 +48,7 @@ def groups(results: dict, starts: tuple[str, ...]) -> list[str]:
 
 
 def formats(engine: dict) -> str:
-    return ", ".join(FORMATS[name] for name in engine["formats"])
+    return ", ".join(f"`.{name}`" for name in engine["formats"])
 
 
 def operators(engine: dict) -> str:
@@ -63,7 +58,7 @@ def operators(engine: dict) -> str:
         domain = operator.rpartition(".")[0]
         counts[domain] = counts.get(domain, 0) + 1
     known = [domain for domain in ["ai.onnx", "ai.onnx.ml"] if domain in counts]
-    return ", ".join(f"{counts[domain]} of {domain}" for domain in known) or "all trees"
+    return ", ".join(f"{counts[domain]} of {domain}" for domain in known)
 
 
 def cell(counts: dict, starts: tuple[str, ...]) -> str:
@@ -83,13 +78,14 @@ def cell(counts: dict, starts: tuple[str, ...]) -> str:
 def legend(results: dict) -> str:
     named = {source for sources in results["sources"].values() for source in sources}
     sources = ", ".join(sorted(named, key=str.lower))
-    return (
+    text = (
         "Conformance cases passed / refused when the model is loaded / answered "
-        "otherwise; operators are those of models that\npassed. What is answered "
+        "otherwise; operators are those of models that passed. What is answered "
         "otherwise is listed, with reasons, in "
-        "[exceptions](crates/engines/tests/conformance/exceptions).\n"
-        f"Expected answers are those of {sources}."
+        "[exceptions](crates/engines/tests/conformance/exceptions). Expected answers "
+        f"are those of {sources}."
     )
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def main() -> None:
