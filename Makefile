@@ -17,7 +17,7 @@ CLIPPY := cargo clippy --quiet --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
 # The cheapest first.
-STEPS := style fences deny lint doc unit operators examples-check newuser browser
+STEPS := style fences deny lint doc unit operators onnxruntime examples-check newuser browser
 
 .PHONY: help test ci fmt release advisories bench $(STEPS)
 
@@ -71,6 +71,9 @@ release: ## Build the program as users do
 operators: release ## Compare every tabular operator with ONNX Runtime
 	@tests/operators.sh
 
+onnxruntime: release ## Test the engine with the ONNX Runtime library, and that it connects to nobody
+	@tests/onnxruntime.sh
+
 examples-check: release ## Train the examples again, compare, and check them
 	@tests/examples.sh
 
@@ -80,5 +83,5 @@ newuser: release ## Probe a starting server as a new user would
 browser: release ## Look at the server's page with a real browser
 	@tests/browser.sh
 
-bench: ## Say what is measured, and how
-	@cat bench/README.md
+bench: ## Measure the engines side by side; see bench/README.md
+	@bench/engines.sh

@@ -9,8 +9,9 @@ generate() {
     python=$(python_with tests/operators/requirements.txt) && "$python" tests/operators/generate.py "$1"
 }
 
-# The cases are those of the generator's sources and of its packages.
-key=$(find tests/operators -name '*.py' -print0 | sort -z | xargs -0 cat tests/operators/requirements.txt)
+# The cases are those of the generator's sources, of its packages and of the engine's tables of operators.
+tables=(crates/engines/src/tabular/ops/{ml,onnx}_table.rs)
+key=$(find tests/operators -name '*.py' -print0 | sort -z | xargs -0 cat tests/operators/requirements.txt "${tables[@]}")
 cases=$(cached operators "$key" generate)
 
 models=$(find "$cases" -name model.onnx | wc -l)

@@ -7,51 +7,27 @@ whose answers are those of onnxruntime. `loadonce check OUT` then proves the eng
 """
 
 import argparse
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from cases import (
-    linear,
-    scaling,
-    tensors,
-    trained,
-    tree_classifier,
-    tree_regressor,
-)
+import cases
 from cases.casebook import Case
+from cases.engine import missing_operators, operators
 from cases.reference import Reference, tensors_as_json
-
-CASE_MODULES = [scaling, linear, tree_classifier, tree_regressor, tensors, trained]
-
-ENGINE_OPERATORS = {
-    "ArrayFeatureExtractor",
-    "Cast",
-    "Concat",
-    "FeatureVectorizer",
-    "Identity",
-    "Imputer",
-    "LinearClassifier",
-    "LinearRegressor",
-    "Normalizer",
-    "Reshape",
-    "Scaler",
-    "TreeEnsembleClassifier",
-    "TreeEnsembleRegressor",
-    "ZipMap",
-}
 
 
 def every_case() -> Iterator[Case]:
-    for module in CASE_MODULES:
-        for make_cases in module.CASES:
+    """The cases of each module of the package that has a table of them."""
+    for found in sorted(
+        pkgutil.iter_modules(cases.__path__), key=lambda each: each.name
+    ):
+        module = importlib.import_module(f"cases.{found.name}")
+        for make_cases in getattr(module, "CASES", []):
             yield from make_cases()
-
-
-def missing_operators(case: Case) -> list[str]:
-    used = {node.op_type for node in case.model.graph.node}
-    return sorted(used - ENGINE_OPERATORS)
 
 
 def write(case: Case, models: Path) -> None:
@@ -77,15 +53,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Writes the operator cases.")
     parser.add_argument("out", type=Path, help="folder to write the models to")
     models = parser.parse_args().out
+    known = operators()
+    uncovered = set(known)
     written: set[str] = set()
     for case in every_case():
         if case.name in written:
             raise ValueError(f"two cases are called {case.name}")
-        missing = missing_operators(case)
+        missing = missing_operators(case.model, known)
         if missing:
             raise ValueError(f"{case.name}: the engine has no {', '.join(missing)}")
         write(case, models)
         written.add(case.name)
+        uncovered -= {row for row in uncovered if row.is_in(case.model)}
+    if uncovered:
+        raise ValueError(f"no case for {', '.join(sorted(map(str, uncovered)))}")
     print(f"{len(written)} cases written to {models}")
 
 

@@ -7,6 +7,7 @@
 
 mod configuration;
 mod draining;
+mod engines;
 mod exit_codes;
 mod fakes;
 mod loading;

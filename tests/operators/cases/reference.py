@@ -18,6 +18,7 @@ DATATYPES = {
     np.dtype(np.float64): "FP64",
     np.dtype(np.int64): "INT64",
     np.dtype(np.int32): "INT32",
+    np.dtype(np.int16): "INT16",
     np.dtype(np.bool_): "BOOL",
     np.dtype(object): "BYTES",
 }

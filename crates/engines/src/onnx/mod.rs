@@ -2,11 +2,14 @@
 //!
 //! [`OnnxFile::parse`] refuses what is no ONNX and says what it looks like instead; [`OnnxFile::summary`] says what a
 //! file holds, which is enough to choose an engine; [`proto`] is the file's content for the engine that loads it.
+//! Weights in other files are found, checked and read in [`external`].
 
+pub mod external;
 pub mod proto;
 pub mod summary;
 pub mod types;
 
+mod constants;
 mod sniff;
 mod tensor;
 #[cfg(test)]
@@ -19,8 +22,9 @@ use bytes::Bytes;
 use loadonce_core::{LoadError, LoadErrorKind};
 use prost::Message as _;
 
-use self::proto::{GraphProto, ModelProto};
+use self::proto::{GraphProto, ModelProto, TensorProto};
 
+pub use self::external::{DataFile, ExternalData, ExternalTensor};
 pub use self::summary::{OperatorUse, Summary, Weights};
 pub use self::types::Port;
 
@@ -59,6 +63,20 @@ impl OnnxFile {
         &self.graph
     }
 
+    /// Refuses sparse constants ([`LoadErrorKind::Unsupported`]), for engines that do not have them.
+    pub fn check_dense(&self) -> Result<(), LoadError> {
+        let Some(sparse) = self.graph.sparse_initializer.first() else { return Ok(()) };
+        let name = sparse.values.as_ref().map_or("", TensorProto::name_str);
+        let detail = format!("constant '{name}' is a sparse tensor, which this engine does not have");
+        Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("export the model with dense tensors"))
+    }
+
+    /// Writes the file anew. What [`proto`] does not have, such as documentation, is lost.
+    pub fn encode(mut self) -> Vec<u8> {
+        self.model.graph = Some(self.graph);
+        self.model.encode_to_vec()
+    }
+
     /// Where the file lies.
     pub fn path(&self) -> &Path {
         &self.path
@@ -89,7 +107,7 @@ fn corrupt(detail: String) -> LoadError {
 mod tests {
     use proptest::prelude::*;
 
-    use super::proto::{StringStringEntryProto, TensorProto, ValueInfoProto, data_type};
+    use super::proto::{SparseTensorProto, StringStringEntryProto, TensorProto, ValueInfoProto, data_type};
     use super::testing::{ModelBuilder, node, tensor_info};
     use super::*;
 
@@ -160,6 +178,19 @@ mod tests {
         let summary = parse(&model.encode()).unwrap().summary();
         assert_eq!(summary.external_files.into_iter().collect::<Vec<_>>(), ["model.onnx.data"]);
         assert_eq!(summary.weights.bytes, 16);
+    }
+
+    #[test]
+    fn a_sparse_constant_is_no_input_and_refused_by_name() {
+        let mut model = small();
+        let values = TensorProto { name: Some("s".to_owned()), ..TensorProto::default() };
+        let sparse = SparseTensorProto { values: Some(values), ..SparseTensorProto::default() };
+        model.graph().sparse_initializer.push(sparse);
+        let file = parse(&model.input(tensor_info("s", data_type::FLOAT, &["2"])).encode()).unwrap();
+        assert_eq!(file.summary().inputs.iter().map(Port::name).collect::<Vec<_>>(), ["x"]);
+        let error = file.check_dense().unwrap_err();
+        let expected = "constant 's' is a sparse tensor, which this engine does not have";
+        assert_eq!((error.kind(), error.detail()), (LoadErrorKind::Unsupported, expected));
     }
 
     #[test]

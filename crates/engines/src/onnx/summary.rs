@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, domain_name};
+use super::constants::{self, Constant};
+use super::proto::{GraphProto, ModelProto, TensorProto, domain_name};
 use super::types::Port;
 
 /// What an ONNX file holds: enough to choose an engine, and to tell a person.
@@ -40,7 +41,7 @@ pub struct OperatorUse {
     pub count: usize,
 }
 
-/// Number and size of a graph's initializers.
+/// Number and size of a model's constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weights {
     /// Tensors.
@@ -57,9 +58,10 @@ impl Summary {
 
     pub(super) fn of(model: &ModelProto, graph: &GraphProto) -> Self {
         let mut counts = Counts::default();
-        counts.add_graph(graph);
+        count_operators(graph, &mut counts);
+        let constants = constants::constants(graph, &model.functions);
         let opsets = opsets(model);
-        let operators = counts.operators.into_iter().map(|((domain, name), count)| {
+        let operators = counts.into_iter().map(|((domain, name), count)| {
             let version = opsets.get(domain).copied();
             OperatorUse { domain: domain.to_owned(), name: name.to_owned(), version, count }
         });
@@ -69,8 +71,8 @@ impl Summary {
             ir_version: model.ir_version.unwrap_or(0),
             inputs: inputs(graph),
             outputs: graph.output.iter().map(Port::of).collect(),
-            weights: counts.weights,
-            external_files: counts.external_files,
+            weights: weights(&constants),
+            external_files: external_files(&constants),
             opsets,
         }
     }
@@ -88,37 +90,28 @@ impl fmt::Display for OperatorUse {
     }
 }
 
-/// What is counted over a graph and the graphs within its nodes.
-#[derive(Default)]
-struct Counts<'a> {
-    operators: BTreeMap<(&'a str, &'a str), usize>,
-    weights: Weights,
-    external_files: BTreeSet<String>,
+/// Nodes of each operator, by domain and name.
+type Counts<'a> = BTreeMap<(&'a str, &'a str), usize>;
+
+// The decoder bounds how deep messages nest, and with it this recursion.
+fn count_operators<'a>(graph: &'a GraphProto, counts: &mut Counts<'a>) {
+    for node in &graph.node {
+        *counts.entry((node.domain_name(), node.operator())).or_default() += 1;
+        for attribute in &node.attribute {
+            attribute.g.iter().for_each(|graph| count_operators(graph, counts));
+            attribute.graphs.iter().for_each(|graph| count_operators(graph, counts));
+        }
+    }
 }
 
-impl<'a> Counts<'a> {
-    // The decoder bounds how deep messages nest, and with it this recursion.
-    fn add_graph(&mut self, graph: &'a GraphProto) {
-        graph.initializer.iter().for_each(|tensor| self.add_tensor(tensor));
-        graph.node.iter().for_each(|node| self.add_node(node));
-    }
+fn weights(constants: &[Constant<'_>]) -> Weights {
+    let sizes = constants.iter().map(|constant| constant.tensor.element_bytes());
+    Weights { tensors: constants.len(), bytes: sizes.fold(0, u64::saturating_add) }
+}
 
-    fn add_node(&mut self, node: &'a NodeProto) {
-        *self.operators.entry((node.domain_name(), node.operator())).or_default() += 1;
-        for attribute in &node.attribute {
-            attribute.t.iter().for_each(|tensor| self.add_tensor(tensor));
-            attribute.g.iter().for_each(|graph| self.add_graph(graph));
-            attribute.graphs.iter().for_each(|graph| self.add_graph(graph));
-        }
-    }
-
-    fn add_tensor(&mut self, tensor: &TensorProto) {
-        self.weights.tensors += 1;
-        self.weights.bytes = self.weights.bytes.saturating_add(tensor.element_bytes());
-        if tensor.is_external() {
-            self.external_files.insert(tensor.external_entry("location").unwrap_or_default().to_owned());
-        }
-    }
+fn external_files(constants: &[Constant<'_>]) -> BTreeSet<String> {
+    let external = constants.iter().map(|constant| constant.tensor).filter(|tensor| tensor.is_external());
+    external.map(|tensor| tensor.external_entry("location").unwrap_or_default().to_owned()).collect()
 }
 
 fn opsets(model: &ModelProto) -> BTreeMap<String, i64> {
@@ -135,7 +128,8 @@ fn producer(model: &ModelProto) -> Option<String> {
 }
 
 fn inputs(graph: &GraphProto) -> Vec<Port> {
-    let initialized: BTreeSet<&str> = graph.initializer.iter().map(TensorProto::name_str).collect();
+    let sparse = graph.sparse_initializer.iter().filter_map(|sparse| sparse.values.as_ref());
+    let initialized: BTreeSet<&str> = graph.initializer.iter().chain(sparse).map(TensorProto::name_str).collect();
     let inputs = graph.input.iter().filter(|input| !initialized.contains(input.name_str()));
     inputs.map(Port::of).collect()
 }

@@ -6,6 +6,7 @@
 
 mod convert;
 mod external;
+mod mapped;
 mod packing;
 mod session;
 mod support;
@@ -15,11 +16,12 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
-use ::rten::{ModelOptions, NodeId};
+use ::rten::NodeId;
 use loadonce_core::{
     Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
 };
 
+use self::mapped::MappedModel;
 use self::session::RtenSession;
 use crate::onnx::OnnxFile;
 
@@ -35,22 +37,25 @@ impl Engine for Rten {
     }
 
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
+        spec.expect_no_options(self.name())?;
         let path = spec.file.path();
         let content = spec.file.read(progress)?;
         let file = OnnxFile::parse(content.clone(), path)?;
         let summary = file.summary();
-        support::supports(&summary).map_err(|error| error.at(path))?;
+        support::supports(&summary).and_then(|()| file.check_dense()).map_err(|error| error.at(path))?;
+        let data = file.external_data()?;
+        let (file, maps) = external::map(file, &data, progress)?;
         support::check_constants(&file).map_err(|error| error.at(path))?;
         let weight_bytes = summary.weights.bytes + packing::packed_bytes(file.graph());
-        // The parsed file and the cache hold on to the content, which is to be handed over, not copied.
-        drop(file);
+        // The cache and the parsed file hold on to the content, which is to be handed over, not copied.
         spec.file.release();
-
-        let mut options = ModelOptions::with_all_ops();
-        options.prepack_weights(true);
-        external::provide(&summary, path, progress, &mut options)?;
-        let content = Vec::from(content);
-        let model = guarded(|| options.load(content)).map_err(|error| error.at(path))?;
+        let content = if data.is_empty() {
+            drop(file);
+            Vec::from(content)
+        } else {
+            file.encode()
+        };
+        let model = guarded(|| MappedModel::load(content, maps)).map_err(|error| error.at(path))?;
         if progress.is_cancelled() {
             return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
         }
@@ -64,7 +69,7 @@ impl Engine for Rten {
 
 /// Loaded weights and where a request's tensors go in and come out, in the signature's order.
 struct Network {
-    model: ::rten::Model,
+    model: MappedModel,
     inputs: Vec<NodeId>,
     outputs: Vec<NodeId>,
 }
@@ -115,7 +120,7 @@ impl fmt::Debug for Network {
 }
 
 /// Runs rten's loading; a panic on the way, which a malformed graph can cause there, becomes an error.
-fn guarded(load: impl FnOnce() -> Result<::rten::Model, ::rten::LoadError>) -> Result<::rten::Model, LoadError> {
+fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>) -> Result<T, LoadError> {
     match panic::catch_unwind(AssertUnwindSafe(load)) {
         Ok(Ok(model)) => Ok(model),
         Ok(Err(error)) => Err(load_error(error)),

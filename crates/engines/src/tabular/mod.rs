@@ -80,7 +80,8 @@ impl Engine for Tabular {
     }
 
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-        let file = OnnxFile::parse(spec.file.read(progress)?, spec.file.path())?;
+        spec.expect_no_options(self.name())?;
+        let file = OnnxFile::parse(spec.file.read(progress)?, spec.file.path())?.with_external_data(progress)?;
         let plan = Plan::compile(&file).map_err(|error| error.at(file.path()))?;
         if progress.is_cancelled() {
             return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(file.path()));

@@ -17,6 +17,11 @@ impl<'a> Node<'a> {
         Self { proto, version }
     }
 
+    /// The version of the operator set from which the operator is.
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
     /// For messages: `node 'clf' (ai.onnx.ml.LinearClassifier)`.
     pub(super) fn label(&self) -> String {
         let name = self.proto.name.as_deref().unwrap_or_default();

@@ -39,11 +39,8 @@ pub(super) struct Step {
 impl Plan {
     /// Compiles the graph of a file.
     pub(super) fn compile(file: &OnnxFile) -> Result<Self, LoadError> {
+        file.check_dense()?;
         let summary = file.summary();
-        if let Some(name) = summary.external_files.first() {
-            let detail = format!("the weights are in another file ('{name}'), which this engine does not read");
-            return Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("export the model as one file"));
-        }
         let mut compiler = Compiler::default();
         compiler.add_constants(file.graph())?;
         let inputs = compiler.add_inputs(&summary)?;

@@ -1,6 +1,8 @@
 //! The operators of `ai.onnx.ml`, the domain of classical models.
 
-use super::{MANY, ML, Operator, columns, imputer, linear, normalizer, passing, scaler, tree};
+use super::{
+    MANY, ML, Operator, binarizer, columns, imputer, label_encoder, linear, normalizer, one_hot, passing, scaler, tree,
+};
 
 /// The rows, in alphabetical order.
 pub(super) const OPERATORS: &[Operator] = &[
@@ -12,6 +14,24 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (2, 2),
         attributes: &[],
         prepare: columns::prepare_extractor,
+    },
+    Operator {
+        domain: ML,
+        name: "Binarizer",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["threshold"],
+        prepare: binarizer::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "CategoryMapper",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["cats_int64s", "cats_strings", "default_int64", "default_string"],
+        prepare: label_encoder::prepare_mapper,
     },
     Operator {
         domain: ML,
@@ -30,6 +50,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (1, 1),
         attributes: &["imputed_value_floats", "imputed_value_int64s", "replaced_value_float", "replaced_value_int64"],
         prepare: imputer::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "LabelEncoder",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: label_encoder::ENCODER_ATTRIBUTES,
+        prepare: label_encoder::prepare_encoder,
     },
     Operator {
         domain: ML,
@@ -65,6 +94,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (1, 1),
         attributes: &["norm"],
         prepare: normalizer::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "OneHotEncoder",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["cats_int64s", "cats_strings", "zeros"],
+        prepare: one_hot::prepare,
     },
     Operator {
         domain: ML,

@@ -3,12 +3,16 @@
 //! To add one, write its `prepare` (attributes and inputs in, kernel and outputs out) and a row in `ml_table.rs` or
 //! `onnx_table.rs`.
 
+mod binarizer;
 mod cast;
 mod columns;
 mod imputer;
+mod label_encoder;
 mod linear;
+mod mapping;
 mod ml_table;
 mod normalizer;
+mod one_hot;
 mod onnx_table;
 mod passing;
 mod post_transform;
