@@ -40,6 +40,13 @@ pub(crate) fn contestants(_onnxruntime: Option<&Path>) -> Vec<Contestant> {
             must_pass: &["native"],
             exceptions: Exceptions::parse(include_str!("exceptions/xgboost.toml")),
         },
+        #[cfg(feature = "lightgbm")]
+        Contestant {
+            engine: Arc::new(loadonce_engines::lightgbm::LightGbm),
+            formats: &["txt"],
+            must_pass: &["native"],
+            exceptions: Exceptions::parse(include_str!("exceptions/lightgbm.toml")),
+        },
         #[cfg(feature = "rten")]
         Contestant {
             engine: Arc::new(loadonce_engines::rten_engine::Rten),

@@ -19,10 +19,10 @@ impl Format {
     pub(super) fn of(path: &Path) -> Self {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("json" | "ubj") => Self::Native { name: "XGBoost's own format", engine: "xgboost" },
+            Some("txt") => Self::Native { name: "LightGBM's own format", engine: "lightgbm" },
             Some("joblib" | "pkl") => Self::Unread("a Python pickle"),
             Some("py") => Self::Unread("Python code"),
             Some("pt" | "pth") => Self::Unread("PyTorch's own format"),
-            Some("txt") => Self::Unread("LightGBM's own format"),
             _ => Self::Onnx,
         }
     }

@@ -38,6 +38,8 @@ impl InstalledEngines {
                 Arc::new(loadonce_engines::tabular::Tabular),
                 #[cfg(feature = "xgboost")]
                 Arc::new(loadonce_engines::xgboost::XgBoost),
+                #[cfg(feature = "lightgbm")]
+                Arc::new(loadonce_engines::lightgbm::LightGbm),
                 #[cfg(feature = "rten")]
                 Arc::new(loadonce_engines::rten_engine::Rten),
             ],

@@ -60,6 +60,7 @@ fn embedded(name: &'static str) -> EngineReport {
     let runs = match name {
         "tabular" => "classical models in ONNX (ai.onnx.ml)",
         "xgboost" => "models that XGBoost saved (.json, .ubj)",
+        "lightgbm" => "models that LightGBM saved (.txt)",
         "rten" => "neural networks in ONNX",
         _ => "",
     };
