@@ -15,10 +15,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use loadonce_core::{Batch, DType, Engine, Model, ModelSpec, Progress, Session, Tensor};
+use loadonce_engines::lightgbm::LightGbm;
 use loadonce_engines::onnx::proto::TensorProto;
 use loadonce_engines::onnxruntime::{Library, OnnxRuntime};
 use loadonce_engines::rten_engine::Rten;
 use loadonce_engines::tabular::Tabular;
+use loadonce_engines::xgboost::XgBoost;
 use prost::Message as _;
 
 const ROUNDS: usize = 9;
@@ -61,7 +63,13 @@ fn main() {
 fn engines() -> Vec<(&'static str, Arc<dyn Engine>)> {
     let library = std::env::var_os("LOADONCE_ONNXRUNTIME").expect("LOADONCE_ONNXRUNTIME names the library");
     let library = Library::open(Path::new(&library)).unwrap();
-    vec![("onnx", Arc::new(OnnxRuntime::new(library))), ("onnx", Arc::new(Tabular)), ("onnx", Arc::new(Rten))]
+    vec![
+        ("onnx", Arc::new(OnnxRuntime::new(library))),
+        ("onnx", Arc::new(Tabular)),
+        ("onnx", Arc::new(Rten)),
+        ("json", Arc::new(XgBoost)),
+        ("txt", Arc::new(LightGbm)),
+    ]
 }
 
 fn contenders(case: &Path, engines: &[(&'static str, Arc<dyn Engine>)], batch: &Batch) -> Vec<Contender> {
