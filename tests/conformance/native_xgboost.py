@@ -1,6 +1,6 @@
-"""Conformance cases of XGBoost's own files: every objective and booster, both formats."""
+"""Cases of XGBoost's own files: every objective and booster, in both formats."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Case:
     categories: bool = False
     targets: int = 1
     ranking: bool = False
-    bounds: bool = field(default=False)
+    bounds: bool = False
 
 
 def objective(name: str, target: str, **parameters: Any) -> Case:
@@ -69,9 +69,15 @@ OTHERS = [
     Case("no_split_found", "number", SQUARED | {"gamma": 1e9}),
     Case("base_score_given", "number", SQUARED | {"base_score": 7.25}),
     Case("base_score_of_logistic", "binary", LOGISTIC | {"base_score": 0.2}),
-    Case("base_score_of_poisson", "count", {"objective": "count:poisson", "base_score": 3.0}),
+    Case(
+        "base_score_of_poisson",
+        "count",
+        {"objective": "count:poisson", "base_score": 3.0},
+    ),
     Case("deep", "number", SQUARED | {"max_depth": 12, "min_child_weight": 0}, 60),
-    Case("leaf_wise", "number", SQUARED | {"grow_policy": "lossguide", "max_leaves": 9}),
+    Case(
+        "leaf_wise", "number", SQUARED | {"grow_policy": "lossguide", "max_leaves": 9}
+    ),
     Case("exact", "number", SQUARED | {"tree_method": "exact"}),
     Case("approx", "number", SQUARED | {"tree_method": "approx"}),
     Case("pruned", "number", SQUARED | {"tree_method": "exact", "gamma": 8.0}),
@@ -81,18 +87,30 @@ OTHERS = [
         SOFTPROB | {"num_parallel_tree": 7, "subsample": 0.6, "eta": 1.0},
         rounds=1,
     ),
-    Case("boosted_forest", "number", SQUARED | {"num_parallel_tree": 3, "subsample": 0.6}),
+    Case(
+        "boosted_forest", "number", SQUARED | {"num_parallel_tree": 3, "subsample": 0.6}
+    ),
     Case("dart_binary", "binary", LOGISTIC | DART, rounds=30),
     Case("dart_classes", "classes", SOFTPROB | DART, rounds=20),
     Case("dart_weighted", "number", SQUARED | DART | {"normalize_type": "forest"}, 30),
     Case("gblinear_number", "number", SQUARED | {"booster": "gblinear"}),
     Case("gblinear_binary", "binary", LOGISTIC | {"booster": "gblinear"}),
     Case("gblinear_classes", "classes", SOFTPROB | {"booster": "gblinear"}),
-    Case("categories_one_hot", "number", SQUARED | {"max_cat_to_onehot": 100}, categories=True),
+    Case(
+        "categories_one_hot",
+        "number",
+        SQUARED | {"max_cat_to_onehot": 100},
+        categories=True,
+    ),
     Case("categories_partition", "number", SQUARED | PARTITION, categories=True),
     Case("categories_binary", "binary", LOGISTIC | PARTITION, 40, categories=True),
     Case("categories_classes", "classes", SOFTPROB | PARTITION, categories=True),
-    Case("categories_approx", "number", SQUARED | {"tree_method": "approx"}, categories=True),
+    Case(
+        "categories_approx",
+        "number",
+        SQUARED | {"tree_method": "approx"},
+        categories=True,
+    ),
     Case("categories_dart", "classes", SOFTPROB | DART, categories=True),
     Case("targets", "number", SQUARED, targets=3),
     Case("targets_binary", "binary", LOGISTIC, targets=3),

@@ -9,7 +9,9 @@
 //! | --- | --- | --- |
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
 //! | `xgboost` | `xgboost::XgBoost` | models that XGBoost saved |
+//! | `lightgbm` | `lightgbm::LightGbm` | models that LightGBM saved |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
+//! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
 //!
 //! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
 //! with decision trees, or `boosted`, what the boosters share.
@@ -27,15 +29,25 @@ pub mod tabular;
 #[cfg(feature = "xgboost")]
 pub mod xgboost;
 
-#[cfg(feature = "xgboost")]
+#[cfg(feature = "lightgbm")]
+pub mod lightgbm;
+
+#[cfg(any(feature = "xgboost", feature = "lightgbm"))]
+#[cfg_attr(
+    not(all(feature = "xgboost", feature = "lightgbm")),
+    expect(dead_code, reason = "no engine alone uses all of it")
+)]
 mod boosted;
 
-#[cfg(any(feature = "tabular", feature = "xgboost"))]
+#[cfg(any(feature = "tabular", feature = "xgboost", feature = "lightgbm"))]
 #[cfg_attr(
-    not(all(feature = "tabular", feature = "xgboost", test)),
+    not(all(feature = "tabular", feature = "xgboost", feature = "lightgbm")),
     expect(dead_code, reason = "no engine alone uses all of it")
 )]
 mod trees;
 
 #[cfg(feature = "rten")]
 pub mod rten_engine;
+
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;

@@ -1,10 +1,11 @@
 //! `loadonce inspect`: what a model is, as it would be served.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use loadonce_core::loader::{Chosen, Engines};
 use loadonce_core::{Dim, LoadError, ModelSpec, Progress, TensorSpec};
-use loadonce_engines::onnx::{OnnxFile, OperatorUse};
+use loadonce_engines::onnx::{OnnxFile, OperatorUse, Summary};
 use loadonce_server::report::readable_size;
 use serde::Serialize;
 
@@ -21,6 +22,8 @@ struct Inspection {
     file_bytes: u64,
     engine: &'static str,
     engine_reason: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<String, String>,
     weight_bytes: u64,
     contract: &'static str,
     producer: Option<String>,
@@ -61,12 +64,11 @@ enum Axis {
 }
 
 /// Shows every model at the paths. The first failure decides the exit code; the others are still told.
-pub(super) fn inspect(settings: &Settings, json: bool) -> Result<Exit, Failure> {
-    let engines = InstalledEngines::new();
+pub(super) fn inspect(settings: &Settings, engines: &InstalledEngines, json: bool) -> Result<Exit, Failure> {
     let mut inspections = Vec::new();
     let mut exit = Exit::Fine;
     for found in find(settings)? {
-        match look_at(&found.spec, &engines) {
+        match look_at(&found.spec, engines) {
             Ok(inspection) => inspections.push(inspection),
             Err(error) => {
                 if exit == Exit::Fine {
@@ -89,9 +91,7 @@ pub(super) fn inspect(settings: &Settings, json: bool) -> Result<Exit, Failure> 
 fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, LoadError> {
     let progress = Progress::default();
     let Chosen { engine, reason } = engines.choose(spec, &progress)?;
-    let file = spec.file.read(&progress)?;
-    let file_bytes = file.len() as u64;
-    let summary = OnnxFile::parse(file, spec.file.path())?.summary();
+    let (file_bytes, summary) = look_into(spec, &progress)?;
     let model = engine.load(spec, &progress)?;
     let signature = spec.annotate(model.signature())?;
     Ok(Inspection {
@@ -101,6 +101,7 @@ fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, L
         file_bytes,
         engine: engine.name(),
         engine_reason: reason,
+        options: model.options().into_iter().collect(),
         weight_bytes: model.footprint().weight_bytes,
         contract: model.contract().as_str(),
         opsets: summary.opsets.iter().map(|(domain, version)| format!("{domain} {version}")).collect(),
@@ -109,6 +110,17 @@ fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, L
         inputs: signature.inputs.iter().map(Tensor::from).collect(),
         outputs: signature.outputs.iter().map(Tensor::from).collect(),
     })
+}
+
+/// The bytes on disk, and what an ONNX file says of itself.
+fn look_into(spec: &ModelSpec, progress: &Progress) -> Result<(u64, Summary), LoadError> {
+    let content = spec.file.read(progress)?;
+    let main_bytes = content.len() as u64;
+    if !InstalledEngines::is_onnx(spec.file.path()) {
+        return Ok((main_bytes, Summary::default()));
+    }
+    let file = OnnxFile::parse(content, spec.file.path())?;
+    Ok((main_bytes + file.external_data()?.file_bytes(), file.summary()))
 }
 
 impl Inspection {
@@ -121,12 +133,18 @@ impl Inspection {
         let (file, weights) = (readable_size(self.file_bytes), readable_size(self.weight_bytes));
         row("size", &format!("{file} on disk, {weights} of weights in memory"));
         row("contract", self.contract);
+        if !self.options.is_empty() {
+            let options: Vec<_> = self.options.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            row("options", &options.join(", "));
+        }
         if let Some(producer) = &self.producer {
             row("made by", producer);
         }
-        row("opsets", &self.opsets.join(", "));
-        let operators: Vec<_> = self.operators.iter().map(Operator::to_string).collect();
-        row("operators", &operators.join(", "));
+        if !self.opsets.is_empty() {
+            row("opsets", &self.opsets.join(", "));
+            let operators: Vec<_> = self.operators.iter().map(Operator::to_string).collect();
+            row("operators", &operators.join(", "));
+        }
         for (label, tensors) in [("input", &self.inputs), ("output", &self.outputs)] {
             let width = tensors.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0);
             for tensor in tensors {
@@ -169,7 +187,7 @@ impl From<&Dim> for Axis {
 
 impl From<OperatorUse> for Operator {
     fn from(operator: OperatorUse) -> Self {
-        let OperatorUse { domain, name, version, count } = operator;
+        let OperatorUse { domain, name, version, count, .. } = operator;
         Self { domain, name, version, count }
     }
 }
