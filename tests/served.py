@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -36,8 +37,11 @@ def program() -> str:
 class Server:
     """`loadonce serve`, killed and waited for when the block ends."""
 
-    def __init__(self, *arguments: str | Path) -> None:
-        command = [program(), "serve", *map(str, arguments)]
+    def __init__(
+        self, *arguments: str | Path, wrapper: Sequence[str | Path] = ()
+    ) -> None:
+        """`wrapper` is a command that runs the command behind it."""
+        command = [*map(str, wrapper), program(), "serve", *map(str, arguments)]
         # No setting of ours may leak into the test.
         clean = {
             name: value

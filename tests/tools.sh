@@ -61,10 +61,19 @@ make_environment() {
     "$PYTHON" -m venv "$2" && "$2/bin/python" -m pip install --quiet --disable-pip-version-check -r "$1"
 }
 
+# onnxruntime_of PYTHON: prints the ONNX Runtime library of its onnxruntime package.
+onnxruntime_of() {
+    local library
+    library=$("$1" -c 'import onnxruntime, pathlib
+print(*pathlib.Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so.*"))')
+    [[ -f $library ]] || fail "no library in the onnxruntime package of $1"
+    printf '%s\n' "$library"
+}
+
 ruff() {
     local python
     python=$(python_with "$TESTS/requirements.txt")
-    RUFF_CACHE_DIR="$CACHE/ruff" "$python" -m ruff "$@" --config "$TESTS/ruff.toml" "$TESTS" "$TESTS/../examples"
+    RUFF_CACHE_DIR="$CACHE/ruff" "$python" -m ruff "$@" --config "$TESTS/ruff.toml" "$TESTS" "$TESTS/../examples" "$TESTS/../bench"
 }
 
 cargo_deny() {

@@ -43,14 +43,18 @@ def write_case(
     data_sets: list[DataSet],
 ) -> None:
     """Writes all of a case but its model."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(expectation), indent=2) + "\n"
-    (folder / "case.json").write_text(text)
+    write_expectation(folder, expectation)
     for index, data_set in enumerate(data_sets):
         target = folder / f"test_data_set_{index}"
         target.mkdir(exist_ok=True)
         write_tensors(target, "input", data_set.inputs)
         write_tensors(target, "output", data_set.outputs)
+
+
+def write_expectation(folder: Path, expectation: Expectation) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(expectation), indent=2) + "\n"
+    (folder / "case.json").write_text(text)
 
 
 def write_tensors(folder: Path, kind: str, tensors: Tensors) -> None:
@@ -63,4 +67,4 @@ def to_proto(name: str, array: np.ndarray) -> TensorProto:
     if array.dtype.kind in "OUS":
         texts = [str(text).encode() for text in array.ravel()]
         return helper.make_tensor(name, TensorProto.STRING, array.shape, texts)
-    return numpy_helper.from_array(np.ascontiguousarray(array), name)
+    return numpy_helper.from_array(np.asarray(array, order="C"), name)

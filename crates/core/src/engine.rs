@@ -31,6 +31,16 @@ pub trait Model: Send + Sync {
     /// What the weights take in memory.
     fn footprint(&self) -> Footprint;
 
+    /// Threads that one run keeps busy, the caller's included.
+    fn run_threads(&self) -> usize {
+        1
+    }
+
+    /// Options in effect, as the engine stored them, by key.
+    fn options(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// A further right to run. Cheap: it must not load the weights again.
     fn open_session(&self) -> Result<Box<dyn Session>, LoadError>;
 }

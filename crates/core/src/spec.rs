@@ -29,6 +29,8 @@ pub struct ModelSpec {
     pub engine: Option<String>,
     /// The contract asked for; the engine's own when absent.
     pub contract: Option<Contract>,
+    /// Options of the engine, by key; an engine refuses those that it does not have.
+    pub options: BTreeMap<String, String>,
     /// Names of an input's columns, by input.
     pub columns: BTreeMap<String, Vec<String>>,
     /// Names of an output's classes, by output.
@@ -74,11 +76,19 @@ impl ModelSpec {
             file: ModelFile::new(file, None),
             engine: None,
             contract: None,
+            options: BTreeMap::new(),
             columns: BTreeMap::new(),
             labels: BTreeMap::new(),
             limits: Limits::default(),
             samples: Arc::new(NoSamples),
         }
+    }
+
+    /// Refuses options where the engine has none.
+    pub fn expect_no_options(&self, engine: &str) -> Result<(), LoadError> {
+        let Some(key) = self.options.keys().next() else { return Ok(()) };
+        let detail = format!("model.toml sets option '{key}', but engine '{engine}' has no options");
+        Err(LoadError::new(LoadErrorKind::Configuration, detail).advise("remove [options], or name another engine"))
     }
 
     /// The engine's signature with the declared columns and labels; a name or count that does not fit is an error.

@@ -10,6 +10,7 @@
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
 //! | `xgboost` | `xgboost::XgBoost` | models that XGBoost saved |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
+//! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
 //!
 //! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
 //! with decision trees, or `boosted`, what the boosters share.
@@ -39,3 +40,6 @@ mod trees;
 
 #[cfg(feature = "rten")]
 pub mod rten_engine;
+
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;

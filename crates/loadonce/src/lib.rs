@@ -26,8 +26,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod engines;
 pub mod repository;
-mod engines;
 mod loading;
 
 #[cfg(feature = "cli")]

@@ -101,8 +101,21 @@ fn with_strange_operator(model: &[u8]) -> Vec<u8> {
 fn code_15_engine_missing() {
     let folder = Folder::new();
     folder.iris("iris");
+    folder.write("iris/model.toml", "engine = 'tensorrt'");
+    expect(&check(&folder), 15, &["model 'iris'", "'tensorrt' is not there", "this build has tabular, xgboost"]);
     folder.write("iris/model.toml", "engine = 'onnxruntime'");
-    expect(&check(&folder), 15, &["model 'iris'", "'onnxruntime' is not there", "tabular, rten"]);
+    expect(&check(&folder), 15, &["model 'iris'", "asks for engine 'onnxruntime'", "switched off"]);
+    let nowhere = run(["check", folder.path().to_str().unwrap(), "--onnxruntime", "nowhere.so"]);
+    expect(&nowhere, 15, &["ONNX Runtime was not found in nowhere.so", "pip install onnxruntime"]);
+    // A file with the header of a library, which the linker refuses: found, and not silently passed over.
+    let mut broken = b"\x7fELF".to_vec();
+    broken.resize(64, 0);
+    broken[16] = 3;
+    broken[18] = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+    let library = folder.write("libonnxruntime.so", broken);
+    let found =
+        run(["check", folder.path().join("iris").to_str().unwrap(), "--onnxruntime", library.to_str().unwrap()]);
+    expect(&found, 15, &["ONNX Runtime was found, but cannot be used", "libonnxruntime.so", "--onnxruntime off"]);
 }
 
 #[test]

@@ -7,8 +7,10 @@
 
 mod configuration;
 mod draining;
+mod engines;
 mod exit_codes;
 mod fakes;
 mod loading;
 mod models;
 mod support;
+mod wrong_files;

@@ -1,5 +1,6 @@
 //! The startup report: phases and models with their times, bytes, load counts, engines and sample results, as JSON.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use loadonce_core::LoadError;
@@ -52,6 +53,9 @@ pub struct ModelReport {
     pub engine: Option<&'static str>,
     /// Why that engine was chosen.
     pub engine_reason: Option<String>,
+    /// Options of the engine in effect, as it stored them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// How often the weights were loaded.
     pub loads: u64,
     /// Sets of the weights in memory.
@@ -137,6 +141,7 @@ impl ModelReport {
             reason: status.reason.clone(),
             engine: record.engine,
             engine_reason: record.engine_reason.clone(),
+            options: record.options.iter().cloned().collect(),
             loads: record.loads,
             copies: record.footprint.map(|footprint| footprint.copies),
             weight_bytes: record.footprint.map(|footprint| footprint.weight_bytes),

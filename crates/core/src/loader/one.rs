@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 
 use super::{Chosen, Engines, panic_message};
 use crate::engine::{Batch, Contract, Model, Outputs, Session};
@@ -43,6 +44,7 @@ fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component
     let mut sessions = open_sessions(spec, &*model, contract)?;
     component.record(|record| {
         record.footprint = Some(model.footprint());
+        record.options = model.options();
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
@@ -140,10 +142,19 @@ fn contract(spec: &ModelSpec, model: &dyn Model) -> Result<Contract, LoadError> 
 
 fn open_sessions(spec: &ModelSpec, model: &dyn Model, contract: Contract) -> Result<Vec<Box<dyn Session>>, LoadError> {
     let count = match contract {
-        Contract::Shared => spec.limits.sessions.max(1),
+        Contract::Shared => {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            session_count(spec.limits.sessions, model.run_threads(), cores)
+        }
         Contract::Exclusive => 1,
     };
     (0..count).map(|_| guarded("opening a session", || model.open_session())).collect()
+}
+
+/// Runs with several threads each are held to the processors; runs with one thread are as many as the limit allows.
+fn session_count(limit: usize, run_threads: usize, cores: usize) -> usize {
+    let fitting = if run_threads > 1 { cores / run_threads } else { limit };
+    limit.min(fitting).max(1)
 }
 
 fn guarded<T>(what: &str, work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
@@ -155,4 +166,19 @@ fn guarded<T>(what: &str, work: impl FnOnce() -> Result<T, LoadError>) -> Result
 
 fn sample_failed(detail: String) -> LoadError {
     LoadError::new(LoadErrorKind::SampleFailed, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::session_count;
+
+    #[test]
+    fn the_threads_of_all_runs_fit_the_processors() {
+        assert_eq!(session_count(4, 2, 4), 2);
+        assert_eq!(session_count(1, 2, 8), 1);
+        assert_eq!(session_count(4, 3, 2), 1);
+        assert_eq!(session_count(0, 1, 2), 1);
+        // Asked for, though more than there are processors.
+        assert_eq!(session_count(8, 1, 2), 8);
+    }
 }

@@ -73,6 +73,8 @@ pub struct LoadRecord {
     pub engine: Option<&'static str>,
     /// Why that engine was chosen.
     pub engine_reason: Option<String>,
+    /// Options in effect, as the engine stored them.
+    pub options: Vec<(String, String)>,
     /// How often the model's weights were loaded in this process' life.
     pub loads: u64,
     /// Memory of the weights.

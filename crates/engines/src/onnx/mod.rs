@@ -2,11 +2,15 @@
 //!
 //! [`OnnxFile::parse`] refuses what is no ONNX and says what it looks like instead; [`OnnxFile::summary`] says what a
 //! file holds, which is enough to choose an engine; [`proto`] is the file's content for the engine that loads it.
+//! Weights in other files are found, checked and read in [`external`].
 
+pub mod advice;
+pub mod external;
 pub mod proto;
 pub mod summary;
 pub mod types;
 
+mod constants;
 mod sniff;
 mod tensor;
 #[cfg(test)]
@@ -19,8 +23,9 @@ use bytes::Bytes;
 use loadonce_core::{LoadError, LoadErrorKind};
 use prost::Message as _;
 
-use self::proto::{GraphProto, ModelProto};
+use self::proto::{GraphProto, ModelProto, TensorProto};
 
+pub use self::external::{DataFile, ExternalData, ExternalTensor};
 pub use self::summary::{OperatorUse, Summary, Weights};
 pub use self::types::Port;
 
@@ -38,15 +43,12 @@ impl OnnxFile {
     /// Anything but a model with a graph and operator sets is [`LoadErrorKind::Corrupt`], with what it looks like
     /// where that can be told: a pickle, a web page, a Git LFS pointer, a file cut short.
     pub fn parse(content: Bytes, path: &Path) -> Result<Self, LoadError> {
-        if let Some(kind) = sniff::other_kind(&content) {
-            return Err(corrupt(format!("expected an ONNX file, but it is {kind}")).at(path));
-        }
+        let kept = content.clone();
         let model = ModelProto::decode(content).map_err(|error| {
-            corrupt("expected an ONNX file, but it is cut short or no protocol buffer".to_owned())
-                .at(path)
-                .caused_by(error)
-        })?;
-        Self::check(model, path.to_owned()).map_err(|error| error.at(path))
+            corrupt("expected an ONNX file, but it is no protocol buffer".to_owned()).caused_by(error)
+        });
+        let file = model.and_then(|model| Self::check(model, path.to_owned()));
+        file.map_err(|error| sniff::explain(&kept).unwrap_or(error).at(path))
     }
 
     /// What the file holds.
@@ -57,6 +59,20 @@ impl OnnxFile {
     /// The computation.
     pub fn graph(&self) -> &GraphProto {
         &self.graph
+    }
+
+    /// Refuses sparse constants ([`LoadErrorKind::Unsupported`]), for engines that do not have them.
+    pub fn check_dense(&self) -> Result<(), LoadError> {
+        let Some(sparse) = self.graph.sparse_initializer.first() else { return Ok(()) };
+        let name = sparse.values.as_ref().map_or("", TensorProto::name_str);
+        let detail = format!("constant '{name}' is a sparse tensor, which this engine does not have");
+        Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("export the model with dense tensors"))
+    }
+
+    /// Writes the file anew. What [`proto`] does not have, such as documentation, is lost.
+    pub fn encode(mut self) -> Vec<u8> {
+        self.model.graph = Some(self.graph);
+        self.model.encode_to_vec()
     }
 
     /// Where the file lies.
@@ -89,7 +105,7 @@ fn corrupt(detail: String) -> LoadError {
 mod tests {
     use proptest::prelude::*;
 
-    use super::proto::{StringStringEntryProto, TensorProto, ValueInfoProto, data_type};
+    use super::proto::{SparseTensorProto, StringStringEntryProto, TensorProto, ValueInfoProto, data_type};
     use super::testing::{ModelBuilder, node, tensor_info};
     use super::*;
 
@@ -163,6 +179,19 @@ mod tests {
     }
 
     #[test]
+    fn a_sparse_constant_is_no_input_and_refused_by_name() {
+        let mut model = small();
+        let values = TensorProto { name: Some("s".to_owned()), ..TensorProto::default() };
+        let sparse = SparseTensorProto { values: Some(values), ..SparseTensorProto::default() };
+        model.graph().sparse_initializer.push(sparse);
+        let file = parse(&model.input(tensor_info("s", data_type::FLOAT, &["2"])).encode()).unwrap();
+        assert_eq!(file.summary().inputs.iter().map(Port::name).collect::<Vec<_>>(), ["x"]);
+        let error = file.check_dense().unwrap_err();
+        let expected = "constant 's' is a sparse tensor, which this engine does not have";
+        assert_eq!((error.kind(), error.detail()), (LoadErrorKind::Unsupported, expected));
+    }
+
+    #[test]
     fn what_is_no_model_is_corrupt_and_says_so() {
         let no_opset = ModelBuilder::new().output(tensor_info("y", data_type::FLOAT, &[])).encode();
         let no_output = ModelBuilder::new().opset("", 17).encode();
@@ -173,7 +202,7 @@ mod tests {
             (&no_graph, "expected an ONNX file, but it has no graph"),
             (&no_opset, "the ONNX file imports no operator set"),
             (&no_output, "the ONNX graph has no outputs"),
-            (b"\xff\xff\xff", "expected an ONNX file, but it is cut short or no protocol buffer"),
+            (b"\xff\xff\xff", "expected an ONNX file, but it is no protocol buffer"),
         ];
         for (content, expected) in cases {
             let error = parse(content).unwrap_err();

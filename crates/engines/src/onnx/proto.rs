@@ -27,6 +27,9 @@ pub struct ModelProto {
     /// Free entries.
     #[prost(message, repeated, tag = "14")]
     pub metadata_props: Vec<StringStringEntryProto>,
+    /// Operators that the file itself defines.
+    #[prost(message, repeated, tag = "25")]
+    pub functions: Vec<FunctionProto>,
 }
 
 /// A domain of operators and its version.
@@ -61,6 +64,26 @@ pub struct GraphProto {
     /// What is known of values in between.
     #[prost(message, repeated, tag = "13")]
     pub value_info: Vec<ValueInfoProto>,
+    /// Weights of which the file gives the elements that are not zero.
+    #[prost(message, repeated, tag = "15")]
+    pub sparse_initializer: Vec<SparseTensorProto>,
+}
+
+/// An operator that the file defines, by other nodes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FunctionProto {
+    /// The name of the operator.
+    #[prost(string, optional, tag = "1")]
+    pub name: Option<String>,
+    /// The nodes.
+    #[prost(message, repeated, tag = "7")]
+    pub node: Vec<NodeProto>,
+    /// The operator's domain.
+    #[prost(string, optional, tag = "10")]
+    pub domain: Option<String>,
+    /// Attributes with a default.
+    #[prost(message, repeated, tag = "11")]
+    pub attribute_proto: Vec<AttributeProto>,
 }
 
 /// One use of an operator.
@@ -116,12 +139,21 @@ pub struct AttributeProto {
     /// Strings.
     #[prost(bytes = "bytes", repeated, tag = "9")]
     pub strings: Vec<Bytes>,
+    /// Tensors.
+    #[prost(message, repeated, tag = "10")]
+    pub tensors: Vec<TensorProto>,
     /// Graphs.
     #[prost(message, repeated, tag = "11")]
     pub graphs: Vec<GraphProto>,
     /// Which of the fields is meant; 0 in files that older tools wrote.
     #[prost(int32, optional, tag = "20")]
     pub r#type: Option<i32>,
+    /// A sparse tensor.
+    #[prost(message, optional, tag = "22")]
+    pub sparse_tensor: Option<SparseTensorProto>,
+    /// Sparse tensors.
+    #[prost(message, repeated, tag = "23")]
+    pub sparse_tensors: Vec<SparseTensorProto>,
 }
 
 /// Values of `AttributeProto.type`.
@@ -185,6 +217,20 @@ pub struct TensorProto {
     pub data_location: Option<i32>,
 }
 
+/// A tensor of which the file gives the elements that are not zero.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SparseTensorProto {
+    /// The elements; its name is the tensor's.
+    #[prost(message, optional, tag = "1")]
+    pub values: Option<TensorProto>,
+    /// Where they stand.
+    #[prost(message, optional, tag = "2")]
+    pub indices: Option<TensorProto>,
+    /// The shape.
+    #[prost(int64, repeated, packed = "false", tag = "3")]
+    pub dims: Vec<i64>,
+}
+
 /// Values of `TensorProto.data_type`.
 pub mod data_type {
     /// `FP32`.
@@ -213,8 +259,28 @@ pub mod data_type {
     pub const UINT32: i32 = 12;
     /// `UINT64`.
     pub const UINT64: i32 = 13;
+    /// Pairs of `FP32`.
+    pub const COMPLEX64: i32 = 14;
+    /// Pairs of `FP64`.
+    pub const COMPLEX128: i32 = 15;
     /// `BF16`.
     pub const BFLOAT16: i32 = 16;
+    /// 8 bits, as are the three codes after it.
+    pub const FLOAT8E4M3FN: i32 = 17;
+    /// 8 bits.
+    pub const FLOAT8E5M2FNUZ: i32 = 20;
+    /// 4 bits, two in a byte.
+    pub const UINT4: i32 = 21;
+    /// 4 bits, two in a byte.
+    pub const INT4: i32 = 22;
+    /// 4 bits, two in a byte.
+    pub const FLOAT4E2M1: i32 = 23;
+    /// 8 bits, an exponent alone.
+    pub const FLOAT8E8M0: i32 = 24;
+    /// 2 bits, four in a byte.
+    pub const UINT2: i32 = 25;
+    /// 2 bits, four in a byte.
+    pub const INT2: i32 = 26;
 }
 
 /// The value of `TensorProto.data_location` for elements in another file.
@@ -318,7 +384,31 @@ impl AttributeProto {
     }
 }
 
+impl FunctionProto {
+    /// The operator's name; empty where the file gives none.
+    pub fn name_str(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+}
+
+impl SparseTensorProto {
+    /// The tensors that it is made of.
+    pub fn parts(&self) -> impl Iterator<Item = &TensorProto> {
+        self.values.iter().chain(&self.indices)
+    }
+
+    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut TensorProto> {
+        self.values.iter_mut().chain(&mut self.indices)
+    }
+}
+
 impl NodeProto {
+    /// The node's name, or that of its first output where it has none.
+    pub fn label(&self) -> &str {
+        let name = self.name.as_deref().filter(|name| !name.is_empty());
+        name.or_else(|| self.output.first().map(String::as_str)).unwrap_or_default()
+    }
+
     /// The operator; empty where the file gives none.
     pub fn operator(&self) -> &str {
         self.op_type.as_deref().unwrap_or_default()
@@ -341,6 +431,13 @@ impl TensorProto {
     /// The tensor's name; empty where the file gives none.
     pub fn name_str(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
+    }
+
+    /// Takes the elements, as `raw_data`, in place of those in another file.
+    pub(crate) fn hold(&mut self, elements: Bytes) {
+        self.raw_data = Some(elements);
+        self.data_location = None;
+        self.external_data.clear();
     }
 
     /// Whether the elements are in another file.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto, domain_name};
+use super::constants::{self, Constant};
+use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, domain_name};
 use super::types::Port;
 
 /// What an ONNX file holds: enough to choose an engine, and to tell a person.
@@ -25,6 +26,8 @@ pub struct Summary {
     pub weights: Weights,
     /// Other files that hold weights, as the file names them.
     pub external_files: BTreeSet<String>,
+    /// A domain that is no part of ONNX, of an operator that the file does not define itself.
+    pub custom_domain: Option<String>,
 }
 
 /// An operator and how often a graph uses it.
@@ -38,9 +41,11 @@ pub struct OperatorUse {
     pub version: Option<i64>,
     /// Nodes that use it.
     pub count: usize,
+    /// The first such node: its name, or that of its first output where it has none.
+    pub node: String,
 }
 
-/// Number and size of a graph's initializers.
+/// Number and size of a model's constants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weights {
     /// Tensors.
@@ -57,21 +62,36 @@ impl Summary {
 
     pub(super) fn of(model: &ModelProto, graph: &GraphProto) -> Self {
         let mut counts = Counts::default();
-        counts.add_graph(graph);
+        count_operators(graph, &mut counts);
+        let constants = constants::constants(graph, &model.functions);
         let opsets = opsets(model);
-        let operators = counts.operators.into_iter().map(|((domain, name), count)| {
+        let custom_domain = custom_domain(&counts, &model.functions);
+        let operators = counts.into_iter().map(|((domain, name), (first, count))| {
             let version = opsets.get(domain).copied();
-            OperatorUse { domain: domain.to_owned(), name: name.to_owned(), version, count }
+            let node = first.label().to_owned();
+            OperatorUse { domain: domain.to_owned(), name: name.to_owned(), version, count, node }
         });
         Self {
             operators: operators.collect(),
+            custom_domain,
             producer: producer(model),
             ir_version: model.ir_version.unwrap_or(0),
             inputs: inputs(graph),
             outputs: graph.output.iter().map(Port::of).collect(),
-            weights: counts.weights,
-            external_files: counts.external_files,
+            weights: weights(&constants),
+            external_files: external_files(&constants),
             opsets,
+        }
+    }
+}
+
+impl OperatorUse {
+    /// The first node that uses it, for messages: `node 'scale' (ai.onnx.ml.Scaler), operator set 3`.
+    pub fn first_node(&self) -> String {
+        let Self { node, domain, name, .. } = self;
+        match self.version {
+            Some(version) => format!("node '{node}' ({domain}.{name}), operator set {version}"),
+            None => format!("node '{node}' ({domain}.{name}), whose operator set the file does not import"),
         }
     }
 }
@@ -88,37 +108,38 @@ impl fmt::Display for OperatorUse {
     }
 }
 
-/// What is counted over a graph and the graphs within its nodes.
-#[derive(Default)]
-struct Counts<'a> {
-    operators: BTreeMap<(&'a str, &'a str), usize>,
-    weights: Weights,
-    external_files: BTreeSet<String>,
+/// The first node of each operator and how many there are, by domain and name.
+type Counts<'a> = BTreeMap<(&'a str, &'a str), (&'a NodeProto, usize)>;
+
+// The decoder bounds how deep messages nest, and with it this recursion.
+fn count_operators<'a>(graph: &'a GraphProto, counts: &mut Counts<'a>) {
+    for node in &graph.node {
+        counts.entry((node.domain_name(), node.operator())).or_insert((node, 0)).1 += 1;
+        for attribute in &node.attribute {
+            attribute.g.iter().for_each(|graph| count_operators(graph, counts));
+            attribute.graphs.iter().for_each(|graph| count_operators(graph, counts));
+        }
+    }
 }
 
-impl<'a> Counts<'a> {
-    // The decoder bounds how deep messages nest, and with it this recursion.
-    fn add_graph(&mut self, graph: &'a GraphProto) {
-        graph.initializer.iter().for_each(|tensor| self.add_tensor(tensor));
-        graph.node.iter().for_each(|node| self.add_node(node));
-    }
+/// Domains of which ONNX Runtime has operators (its documents, "Operator kernels").
+pub(super) const KNOWN_DOMAINS: [&str; 4] = ["ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"];
 
-    fn add_node(&mut self, node: &'a NodeProto) {
-        *self.operators.entry((node.domain_name(), node.operator())).or_default() += 1;
-        for attribute in &node.attribute {
-            attribute.t.iter().for_each(|tensor| self.add_tensor(tensor));
-            attribute.g.iter().for_each(|graph| self.add_graph(graph));
-            attribute.graphs.iter().for_each(|graph| self.add_graph(graph));
-        }
-    }
+fn custom_domain(counts: &Counts<'_>, functions: &[FunctionProto]) -> Option<String> {
+    let defined: BTreeSet<_> =
+        functions.iter().map(|own| (domain_name(own.domain.as_deref()), own.name_str())).collect();
+    let mut operators = counts.keys().filter(|operator| !defined.contains(operator));
+    operators.find(|(domain, _)| !KNOWN_DOMAINS.contains(domain)).map(|(domain, _)| (*domain).to_owned())
+}
 
-    fn add_tensor(&mut self, tensor: &TensorProto) {
-        self.weights.tensors += 1;
-        self.weights.bytes = self.weights.bytes.saturating_add(tensor.element_bytes());
-        if tensor.is_external() {
-            self.external_files.insert(tensor.external_entry("location").unwrap_or_default().to_owned());
-        }
-    }
+fn weights(constants: &[Constant<'_>]) -> Weights {
+    let sizes = constants.iter().map(|constant| constant.tensor.element_bytes());
+    Weights { tensors: constants.len(), bytes: sizes.fold(0, u64::saturating_add) }
+}
+
+fn external_files(constants: &[Constant<'_>]) -> BTreeSet<String> {
+    let external = constants.iter().map(|constant| constant.tensor).filter(|tensor| tensor.is_external());
+    external.map(|tensor| tensor.external_entry("location").unwrap_or_default().to_owned()).collect()
 }
 
 fn opsets(model: &ModelProto) -> BTreeMap<String, i64> {
@@ -135,7 +156,8 @@ fn producer(model: &ModelProto) -> Option<String> {
 }
 
 fn inputs(graph: &GraphProto) -> Vec<Port> {
-    let initialized: BTreeSet<&str> = graph.initializer.iter().map(TensorProto::name_str).collect();
+    let sparse = graph.sparse_initializer.iter().filter_map(|sparse| sparse.values.as_ref());
+    let initialized: BTreeSet<&str> = graph.initializer.iter().chain(sparse).map(TensorProto::name_str).collect();
     let inputs = graph.input.iter().filter(|input| !initialized.contains(input.name_str()));
     inputs.map(Port::of).collect()
 }

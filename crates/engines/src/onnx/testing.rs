@@ -4,8 +4,9 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use super::proto::{
-    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type, data_type,
+    AttributeProto, DimensionProto, EXTERNAL, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    StringStringEntryProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, attribute_type,
+    data_type,
 };
 
 /// A model under construction.
@@ -167,6 +168,22 @@ pub(crate) fn double_tensor(name: &str, dims: &[i64], elements: &[f64]) -> Tenso
         dims: dims.to_vec(),
         data_type: Some(data_type::DOUBLE),
         double_data: elements.to_vec(),
+        ..TensorProto::default()
+    }
+}
+
+/// The same tensor with its elements in another file; the entries are those of `TensorProto.external_data`.
+pub(crate) fn outside(tensor: TensorProto, entries: &[(&str, &str)]) -> TensorProto {
+    let entry = |(key, value): &(&str, &str)| StringStringEntryProto {
+        key: Some((*key).to_owned()),
+        value: Some((*value).to_owned()),
+    };
+    TensorProto {
+        name: tensor.name,
+        dims: tensor.dims,
+        data_type: tensor.data_type,
+        data_location: Some(EXTERNAL),
+        external_data: entries.iter().map(entry).collect(),
         ..TensorProto::default()
     }
 }

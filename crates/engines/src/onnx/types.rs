@@ -81,7 +81,7 @@ pub fn dtype(data_type: i32) -> Option<DType> {
 
 /// The name that the ONNX documents use for a value of `TensorProto.data_type`: `float`, `int64`, `float8e4m3fn`.
 pub fn data_type_name(data_type: i32) -> &'static str {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 29] = [
         "undefined",
         "float",
         "uint8",
@@ -106,8 +106,26 @@ pub fn data_type_name(data_type: i32) -> &'static str {
         "uint4",
         "int4",
         "float4e2m1",
+        "float8e8m0",
+        "uint2",
+        "int2",
+        "float6e2m3",
+        "float6e3m2",
     ];
     usize::try_from(data_type).ok().and_then(|index| NAMES.get(index)).copied().unwrap_or("an unknown type")
+}
+
+/// Bits of an element in `raw_data` or a data file, for a value of `TensorProto.data_type`; those of less than 8 are
+/// packed (`onnx.proto`, `TensorProto.raw_data`). `None` for strings and types that are not known.
+pub fn element_bits(data_type: i32) -> Option<u32> {
+    match data_type {
+        data_type::UINT2 | data_type::INT2 => Some(2),
+        data_type::UINT4 | data_type::INT4 | data_type::FLOAT4E2M1 => Some(4),
+        data_type::FLOAT8E4M3FN..=data_type::FLOAT8E5M2FNUZ | data_type::FLOAT8E8M0 => Some(8),
+        data_type::COMPLEX64 => Some(64),
+        data_type::COMPLEX128 => Some(128),
+        _ => dtype(data_type).and_then(DType::size).and_then(|bytes| u32::try_from(bytes * 8).ok()),
+    }
 }
 
 fn dims(shape: &TensorShapeProto) -> Vec<Dim> {

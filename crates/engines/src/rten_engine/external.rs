@@ -1,66 +1,57 @@
-//! Weights in files beside the model.
+//! Weights in files beside the model: mapped, not read, where rten can use them as they lie there.
+//!
+//! A mapped file takes no memory of the process' own: its pages are the kernel's, which shares them with other
+//! processes and can drop them and read them again. The model's file is written anew for rten, with each data file
+//! under a name that rten takes (`*.data`, in no folder) and with every entry that rten asks for.
 
-use std::path::{Component, Path};
+use std::collections::BTreeMap;
 
-use ::rten::ModelOptions;
-use loadonce_core::{LoadError, LoadErrorKind, ModelFile, Progress};
+use bytes::Bytes;
+use loadonce_core::{LoadError, Progress};
 
-use crate::onnx::Summary;
+use super::mapped::Maps;
+use crate::onnx::proto::{StringStringEntryProto, TensorProto, data_type};
+use crate::onnx::{ExternalData, ExternalTensor, OnnxFile};
 
-/// Reads the files that a model names and hands them to rten.
-///
-/// They are read, not mapped: a mapped file that somebody truncates while the model serves would end the process.
-pub(super) fn provide(
-    summary: &Summary,
-    model: &Path,
-    progress: &Progress,
-    options: &mut ModelOptions,
-) -> Result<(), LoadError> {
-    for name in &summary.external_files {
-        check_name(name).map_err(|error| error.at(model))?;
-        let folder = model.parent().unwrap_or(Path::new(""));
-        let content = {
-            let file = ModelFile::new(folder.join(name), None);
-            file.read(progress).map_err(|error| error.advise(format!("put '{name}' beside the model")))?
-        };
-        options.external_data(name, Vec::from(content));
+/// The model for rten and the files that it points into. Tensors that rten would convert hold their elements instead.
+pub(super) fn map(file: OnnxFile, data: &ExternalData, progress: &Progress) -> Result<(OnnxFile, Maps), LoadError> {
+    progress.expect(data.file_bytes());
+    let mut maps = Maps::default();
+    let mut names = BTreeMap::new();
+    for (index, data) in data.files().enumerate() {
+        let name = format!("{index}.data");
+        maps.add(&name, data)?;
+        names.insert(data.location.as_str(), name);
     }
-    Ok(())
+    let file = file.change_external(data, |tensor, place| {
+        let name = names.get(place.file.location.as_str()).map(String::as_str).unwrap_or_default();
+        let elements = maps.elements(name, place)?;
+        if is_usable(tensor, elements) {
+            tensor.external_data = entries(name, place);
+        } else {
+            tensor.hold(Bytes::copy_from_slice(elements));
+        }
+        Ok(())
+    })?;
+    progress.advance(data.file_bytes());
+    Ok((file, maps))
 }
 
-/// A model may read nothing but what lies beside it: what it reads can come out in its answers.
-fn check_name(name: &str) -> Result<(), LoadError> {
-    let path = Path::new(name);
-    let stays_inside = path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-    if name.is_empty() || !stays_inside {
-        let detail = format!("the model names '{name}' for its weights, which is not in its folder");
-        return Err(LoadError::new(LoadErrorKind::Corrupt, detail));
-    }
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let is_plain = path.components().count() == 1;
-    if is_plain && (extension.starts_with("data") || extension.starts_with("onnx_data")) {
-        return Ok(());
-    }
-    let detail =
-        format!("the model names '{name}' for its weights; rten reads '*.data' and '*.onnx_data' beside the model");
-    Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("save the weights as one file, 'model.onnx.data'"))
+/// Whether rten takes the elements as they are: of a type of its own, and aligned.
+fn is_usable(tensor: &TensorProto, elements: &[u8]) -> bool {
+    let alignment = match tensor.data_type.unwrap_or(0) {
+        data_type::FLOAT | data_type::INT32 => 4,
+        data_type::INT8 | data_type::UINT8 => 1,
+        _ => return false,
+    };
+    !elements.is_empty() && elements.as_ptr().addr().is_multiple_of(alignment)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_beside_the_model_are_read() {
-        let kind = |name: &str| check_name(name).map_err(|error| error.kind());
-        for name in ["model.onnx.data", "model.data", "model.onnx_data", "model.onnx_data_1"] {
-            assert_eq!(kind(name), Ok(()), "{name}");
-        }
-        for name in ["", "/etc/passwd", "../secret.data", "a/../../b.data"] {
-            assert_eq!(kind(name), Err(LoadErrorKind::Corrupt), "{name}");
-        }
-        for name in ["weights.bin", "sub/model.data", "./model.bin"] {
-            assert_eq!(kind(name), Err(LoadErrorKind::Unsupported), "{name}");
-        }
-    }
+fn entries(location: &str, place: &ExternalTensor) -> Vec<StringStringEntryProto> {
+    let entry = |key: &str, value: String| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value) };
+    vec![
+        entry("location", location.to_owned()),
+        entry("offset", place.offset.to_string()),
+        entry("length", place.length.to_string()),
+    ]
 }

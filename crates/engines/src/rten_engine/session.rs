@@ -1,6 +1,7 @@
 //! One caller's thread in rten.
 
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use ::rten::{RunErrorKind, RunOptions, ThreadPool};
@@ -30,7 +31,7 @@ impl Session for RtenSession {
         let values: Vec<_> = tensors
             .map(|((spec, tensor), id)| Ok((*id, convert::input(spec, tensor)?)))
             .collect::<Result<_, RunError>>()?;
-        let answers = model.run(values, outputs, Some(self.options.clone())).map_err(|error| run_error(&error))?;
+        let answers = guarded(|| model.run(values, outputs, Some(self.options.clone())))?;
         self.signature.outputs.iter().zip(answers).map(|(spec, value)| convert::output(spec, value)).collect()
     }
 }
@@ -38,6 +39,15 @@ impl Session for RtenSession {
 impl fmt::Debug for RtenSession {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("RtenSession").field(&self.network).finish()
+    }
+}
+
+/// Runs rten; a panic, which an input of an unlucky shape can cause there, becomes an error of that run alone. Nothing
+/// that a run changes outlives it, so the network and the session are as good as before.
+fn guarded<T>(run: impl FnOnce() -> Result<T, ::rten::RunError>) -> Result<T, RunError> {
+    match panic::catch_unwind(AssertUnwindSafe(run)) {
+        Ok(outcome) => outcome.map_err(|error| run_error(&error)),
+        Err(payload) => Err(RunError::Failed(format!("rten panicked: {}", super::message(payload.as_ref())))),
     }
 }
 

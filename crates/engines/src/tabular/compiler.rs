@@ -7,8 +7,9 @@ use loadonce_core::{Dim, LoadError, LoadErrorKind, Tensor};
 
 use super::kernel::{Inputs, Kernel, Prepared, Rows, Value};
 use super::node::{Node, Scope};
-use super::ops::{self, MANY, Operator};
+use super::ops::{MANY, Operator};
 use super::program::{Program, Step, at};
+use crate::onnx::advice;
 use crate::onnx::proto::{GraphProto, NodeProto, ValueInfoProto};
 
 /// Constants that may be computed into further constants, by their bytes: beyond that a load could take for ever.
@@ -78,9 +79,10 @@ impl<'a> Compiler<'a> {
         let scope = Scope { opsets: self.opsets, captured: &captured };
         let node = Node::new(proto, version.unwrap_or(0), scope);
         let operator = Operator::find(proto.domain_name(), proto.operator(), version)
-            .map_err(|reason| node.unsupported(reason).advise(advice()))?;
+            .map_err(|reason| node.unsupported(reason).advise(advice::who_runs(proto.domain_name())))?;
         let mut inputs = self.inputs_of(&node, proto, operator)?;
-        node.check_attributes(operator.attributes).map_err(|error| error.advise(advice()))?;
+        node.check_attributes(operator.attributes)
+            .map_err(|error| error.advise(advice::who_runs(proto.domain_name())))?;
         let mut values: Vec<Value> = inputs.iter().map(|slot| self.value(*slot)).collect();
         let prepared = (operator.prepare)(&node, &values)?;
         inputs.extend(captured.iter().map(|(name, _)| self.slots.get(name).copied()));
@@ -246,10 +248,6 @@ fn free_names_of(graph: &GraphProto) -> BTreeSet<&str> {
     }
     names.remove("");
     names
-}
-
-fn advice() -> String {
-    format!("export the model with the operators of this engine ({})", ops::names())
 }
 
 pub(super) fn corrupt(detail: String) -> LoadError {

@@ -31,7 +31,7 @@ use loadonce_core::{
 use self::ops::Operator;
 use self::plan::Plan;
 use self::session::TabularSession;
-use crate::onnx::{OnnxFile, Summary};
+use crate::onnx::{OnnxFile, OperatorUse, Summary};
 
 /// The engine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,12 +40,8 @@ pub struct Tabular;
 /// An operator of a model that this engine cannot run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported {
-    /// The operator's domain; `ai.onnx` for the default one.
-    pub domain: String,
-    /// The operator.
-    pub operator: String,
-    /// Version of the domain's operator set, if the file imports one.
-    pub version: Option<i64>,
+    /// The operator and where it is used.
+    pub operator: OperatorUse,
     /// What is missing.
     pub reason: String,
 }
@@ -59,21 +55,16 @@ pub fn supports(summary: &Summary) -> Result<(), Vec<Unsupported>> {
         .iter()
         .filter_map(|used| {
             let reason = Operator::find(&used.domain, &used.name, used.version).err()?;
-            let (domain, operator) = (used.domain.clone(), used.name.clone());
-            Some(Unsupported { domain, operator, version: used.version, reason })
+            Some(Unsupported { operator: used.clone(), reason })
         })
         .collect();
     if unsupported.is_empty() { Ok(()) } else { Err(unsupported) }
 }
 
 impl fmt::Display for Unsupported {
-    /// For people: `ai.onnx.ml.SVMClassifier, operator set 3: the engine does not have it`.
+    /// For people: `node 'svm' (ai.onnx.ml.SVMClassifier), operator set 3: the engine does not have it`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.domain, self.operator)?;
-        if let Some(version) = self.version {
-            write!(formatter, ", operator set {version}")?;
-        }
-        write!(formatter, ": {}", self.reason)
+        write!(formatter, "{}: {}", self.operator.first_node(), self.reason)
     }
 }
 
@@ -83,7 +74,8 @@ impl Engine for Tabular {
     }
 
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-        let file = OnnxFile::parse(spec.file.read(progress)?, spec.file.path())?;
+        spec.expect_no_options(self.name())?;
+        let file = OnnxFile::parse(spec.file.read(progress)?, spec.file.path())?.with_external_data(progress)?;
         let plan = Plan::compile(&file).map_err(|error| error.at(file.path()))?;
         if progress.is_cancelled() {
             return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(file.path()));

@@ -30,6 +30,11 @@ impl<'a> Node<'a> {
         Self { proto, version, scope }
     }
 
+    /// Version of the operator set that the node's operator is from.
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
     /// What graphs within the node see.
     pub(super) fn scope(&self) -> Scope<'a> {
         self.scope
@@ -40,15 +45,9 @@ impl<'a> Node<'a> {
         self.proto.output.len()
     }
 
-    /// The version of the operator set from which the operator is.
-    pub(super) fn version(&self) -> i64 {
-        self.version
-    }
-
     /// For messages: `node 'clf' (ai.onnx.ml.LinearClassifier)`.
     pub(super) fn label(&self) -> String {
-        let name = self.proto.name.as_deref().unwrap_or_default();
-        format!("node '{name}' ({}.{})", self.proto.domain_name(), self.proto.operator())
+        format!("node '{}' ({}.{})", self.proto.label(), self.proto.domain_name(), self.proto.operator())
     }
 
     /// The file contradicts itself or the operator's specification.

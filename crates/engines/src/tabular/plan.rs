@@ -1,6 +1,6 @@
 //! A model compiled for running: its signature, and the program that answers.
 
-use loadonce_core::{Dim, LoadError, LoadErrorKind, Signature, TensorSpec};
+use loadonce_core::{Dim, LoadError, Signature, TensorSpec};
 
 use super::compiler::{Compiler, corrupt};
 use super::kernel::{Rows, Value};
@@ -19,11 +19,8 @@ pub(super) struct Plan {
 impl Plan {
     /// Compiles the graph of a file.
     pub(super) fn compile(file: &OnnxFile) -> Result<Self, LoadError> {
+        file.check_dense()?;
         let summary = file.summary();
-        if let Some(name) = summary.external_files.first() {
-            let detail = format!("the weights are in another file ('{name}'), which this engine does not read");
-            return Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("export the model as one file"));
-        }
         let specs = input_specs(file.graph(), &summary)?;
         let names = summary.inputs.iter().map(Port::name);
         let inputs: Vec<_> = names.zip(&specs).map(|(name, spec)| (name, input_value(spec))).collect();

@@ -12,7 +12,7 @@ use crate::onnx::proto::{NodeProto, TensorProto, data_type};
 use crate::onnx::testing::{
     ModelBuilder,
     Value::{Floats, Int, Ints, Tensor as Tensors, Text, Texts},
-    int64_tensor, ml_node, node, tensor_info, untyped,
+    float_tensor, int64_tensor, ml_node, node, outside, tensor_info, untyped,
 };
 
 /// A scaled forest of two trees with a map behind it, as skl2onnx writes one.
@@ -152,7 +152,10 @@ fn a_refused_request_leaves_the_session_usable() {
     let model = load(&open).unwrap();
     let mut session = model.open_session().unwrap();
     let error = session.run(&Batch::new(vec![floats(&[1, 3], &[0.0; 3])])).unwrap_err();
-    assert_eq!(error, RunError::InvalidInput("node '' (ai.onnx.ml.Scaler): expected 2 columns, got 3".to_owned()));
+    assert_eq!(
+        error,
+        RunError::InvalidInput("node 'scaled' (ai.onnx.ml.Scaler): expected 2 columns, got 3".to_owned())
+    );
     assert_eq!(session.run(&batch(&[[1.0, 2.0]])).unwrap()[0].len(), 1);
 }
 
@@ -168,11 +171,11 @@ fn operators_that_are_not_there_are_named() {
     let file = OnnxFile::parse(Bytes::from(model.encode()), Path::new("m.onnx")).unwrap();
     let unsupported = supports(&file.summary()).unwrap_err();
     let texts: Vec<_> = unsupported.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, ["ai.onnx.ml.TfIdfVectorizer, operator set 1: the engine does not have it"]);
+    assert_eq!(texts, ["node 'y' (ai.onnx.ml.TfIdfVectorizer), operator set 1: the engine does not have it"]);
     let error = load(&model).map(drop).unwrap_err();
     assert_eq!(error.kind(), LoadErrorKind::Unsupported);
-    assert!(error.detail().starts_with("node '' (ai.onnx.ml.TfIdfVectorizer), operator set 1"), "{error}");
-    assert!(error.advice().unwrap().contains("TreeEnsembleClassifier"), "{error}");
+    assert!(error.detail().starts_with("node 'y' (ai.onnx.ml.TfIdfVectorizer), operator set 1"), "{error}");
+    assert!(error.advice().unwrap().contains("pip install onnxruntime"), "{error}");
     let file = OnnxFile::parse(Bytes::from(forest().encode()), Path::new("m.onnx")).unwrap();
     assert_eq!(supports(&file.summary()), Ok(()));
 }
@@ -201,7 +204,7 @@ fn graphs_that_do_not_hold_together_are_corrupt() {
     let cases = [
         (
             small().node(identity("z", "y")).output(untyped("y")),
-            "node '' (ai.onnx.Identity): input 'z' is given by no input, constant or earlier node",
+            "node 'y' (ai.onnx.Identity): input 'z' is given by no input, constant or earlier node",
         ),
         (small().node(identity("x", "y")).output(untyped("z")), "output 'z' is given by no node"),
         (
@@ -210,22 +213,22 @@ fn graphs_that_do_not_hold_together_are_corrupt() {
         ),
         (
             small().node(node("Identity", &[], &["y"])).output(untyped("y")),
-            "node '' (ai.onnx.Identity): 0 inputs, expected 1 or more",
+            "node 'y' (ai.onnx.Identity): 0 inputs, expected 1 or more",
         ),
         (
             small().node(node("Identity", &["x"], &["y", "z"])).output(untyped("y")),
-            "node '' (ai.onnx.Identity): 2 outputs, expected 1 at most",
+            "node 'y' (ai.onnx.Identity): 2 outputs, expected 1 at most",
         ),
         (
             small()
                 .node(identity("x", "y").with("to", Text("x")))
                 .node(node("Cast", &["y"], &["z"]).with("to", Text("1")))
                 .output(untyped("z")),
-            "node '' (ai.onnx.Identity), operator set 17: attribute 'to' is not supported",
+            "node 'y' (ai.onnx.Identity), operator set 17: attribute 'to' is not supported",
         ),
         (
             small().node(node("Cast", &["x"], &["y"]).with("to", Text("FLOAT"))).output(untyped("y")),
-            "node '' (ai.onnx.Cast): attribute 'to' is of type 3, expected type 2",
+            "node 'y' (ai.onnx.Cast): attribute 'to' is of type 3, expected type 2",
         ),
     ];
     for (model, expected) in cases {
@@ -249,19 +252,32 @@ fn an_input_may_be_an_output_and_a_constant_too() {
     assert_eq!(model.signature().outputs[1].dtype, DType::Int64);
 }
 
+/// Constants of any type, as initializers and in attributes.
 #[test]
-fn weights_in_another_file_are_refused_by_name() {
-    let mut tensor = int64_tensor("c", &[2], &[]);
-    tensor.data_location = Some(1);
-    let entry = crate::onnx::proto::StringStringEntryProto {
-        key: Some("location".to_owned()),
-        value: Some("model.data".to_owned()),
-    };
-    tensor.external_data.push(entry);
-    let model = small().initializer(tensor).node(identity("x", "y")).output(untyped("y"));
-    let error = load(&model).map(drop).unwrap_err();
-    assert_eq!(error.kind(), LoadErrorKind::Unsupported);
-    assert_eq!(error.detail(), "the weights are in another file ('model.data'), which this engine does not read");
+fn constants_may_lie_in_a_file_beside_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let content: Vec<u8> = [2_i64, 1].into_iter().flat_map(i64::to_le_bytes).chain(10.0_f32.to_le_bytes()).collect();
+    std::fs::write(folder.path().join("model.data"), &content).unwrap();
+    let shape = outside(int64_tensor("shape", &[2], &[]), &[("location", "model.data"), ("length", "16")]);
+    let flags = TensorProto { data_type: Some(data_type::BOOL), ..int64_tensor("flags", &[1], &[]) };
+    let flags = outside(flags, &[("location", "model.data"), ("offset", "8")]);
+    let ten = outside(float_tensor("ten", &[1], &[]), &[("location", "model.data"), ("offset", "16")]);
+    let mut model = small().initializer(shape).initializer(flags).initializer(ten);
+    for (node, output) in [(node("Reshape", &["x", "shape"], &["y"]), "y"), (identity("flags", "f"), "f")] {
+        model = model.node(node).output(untyped(output));
+    }
+    let model = model.output(untyped("ten"));
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, model.encode()).unwrap();
+    let load = || Tabular.load(&ModelSpec::new("m", &path), &Progress::default());
+    let answers = load().unwrap().open_session().unwrap().run(&batch(&[[1.0, 2.0]])).unwrap();
+    assert_eq!(answers[0], floats(&[2, 1], &[1.0, 2.0]));
+    assert_eq!(answers[1].as_slice::<bool>().unwrap(), [true]);
+    assert_eq!(answers[2].as_slice::<f32>().unwrap(), [10.0]);
+    std::fs::write(folder.path().join("model.data"), &content[..19]).unwrap();
+    let error = load().map(drop).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (LoadErrorKind::Corrupt, Some(&*path)));
+    assert!(error.detail().contains("expected 4 bytes from byte 16 on in 'model.data', which has 19"), "{error}");
 }
 
 #[test]

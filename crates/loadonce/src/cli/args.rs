@@ -24,6 +24,7 @@ pub(super) enum Action {
     Serve,
     Check,
     Inspect { json: bool },
+    Engines { json: bool },
 }
 
 /// Loads machine-learning models once, proves it, and serves them.
@@ -42,6 +43,8 @@ enum Command {
     Check(Load),
     /// Show a model's signature, operators, engine and size
     Inspect(Inspect),
+    /// Show the engines: versions, where they were found, and how to get a missing one
+    Engines(ShowEngines),
 }
 
 #[derive(Debug, Args)]
@@ -96,9 +99,21 @@ struct Load {
     /// Threads of the HTTP side [default: the cores this process may use]
     #[arg(long, value_name = "COUNT")]
     threads: Option<String>,
+    #[command(flatten)]
+    engines: EngineFlags,
     /// Show the settings and where each comes from, then exit
     #[arg(long)]
     print_config: bool,
+}
+
+#[derive(Debug, Args)]
+struct EngineFlags {
+    /// ONNX Runtime's library, its folder, auto to look for it, or off to do without [default: auto]
+    #[arg(long, value_name = "PATH")]
+    onnxruntime: Option<String>,
+    /// Python interpreter or environment in which to look for packages [default: the active one]
+    #[arg(long, value_name = "PATH")]
+    python: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +122,18 @@ struct Inspect {
     /// Model files, model folders, or folders of those
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<String>,
+    #[command(flatten)]
+    engines: EngineFlags,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = exit::HELP)]
+struct ShowEngines {
+    #[command(flatten)]
+    engines: EngineFlags,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -130,13 +157,22 @@ impl Arguments {
                 arguments
             }
             Command::Check(load) => load.arguments(Action::Check),
-            Command::Inspect(Inspect { paths, json }) => Self {
-                action: Action::Inspect { json },
-                print_config: false,
-                file: None,
-                flags: joined(&paths).map(|paths| ("models", paths)).into_iter().collect(),
-            },
+            Command::Inspect(Inspect { paths, engines, json }) => {
+                let mut arguments = Self::new(Action::Inspect { json });
+                arguments.add([("models", joined(&paths))]);
+                arguments.add(engines.flags());
+                arguments
+            }
+            Command::Engines(ShowEngines { engines, json }) => {
+                let mut arguments = Self::new(Action::Engines { json });
+                arguments.add(engines.flags());
+                arguments
+            }
         })
+    }
+
+    fn new(action: Action) -> Self {
+        Self { action, print_config: false, file: None, flags: Vec::new() }
     }
 
     fn add<const N: usize>(&mut self, flags: [(&'static str, Option<String>); N]) {
@@ -146,7 +182,8 @@ impl Arguments {
 
 impl Load {
     fn arguments(self, action: Action) -> Arguments {
-        let mut arguments = Arguments { action, print_config: self.print_config, file: self.config, flags: Vec::new() };
+        let mut arguments = Arguments { print_config: self.print_config, file: self.config, ..Arguments::new(action) };
+        arguments.add(self.engines.flags());
         arguments.add([
             ("models", joined(&self.paths)),
             ("keep_going", self.keep_going),
@@ -157,6 +194,12 @@ impl Load {
             ("threads", self.threads),
         ]);
         arguments
+    }
+}
+
+impl EngineFlags {
+    fn flags(self) -> [(&'static str, Option<String>); 2] {
+        [("onnxruntime", self.onnxruntime), ("python", self.python)]
     }
 }
 

@@ -15,13 +15,13 @@ use super::{Failure, Settings, find};
 use crate::InstalledEngines;
 
 /// Loads, warms up and tests the models, says how it went, and unloads them.
-pub(super) async fn check(settings: Settings) -> Result<Exit, Failure> {
+pub(super) async fn check(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
     let specs: Vec<_> = find(&settings)?.into_iter().map(|found| found.spec).collect();
     let board = Board::new(rules(&settings));
     board.enter(Phase::Loading);
     let declared = specs.into_iter().map(|spec| Declared { component: board.declare(&spec.name), spec }).collect();
     let narrator = Narrator::start(board.view(), settings.log);
-    let result = load(&settings, declared, board.view()).await;
+    let result = load(&settings, engines, declared, board.view()).await;
     let snapshot = board.view().snapshot();
     narrator.finish().await;
     let models = result.map_err(|error| failed_load(&settings, &snapshot, &error))?;
@@ -31,8 +31,13 @@ pub(super) async fn check(settings: Settings) -> Result<Exit, Failure> {
     verdict(&models, &board.view(), readiness)
 }
 
-async fn load(settings: &Settings, declared: Vec<Declared>, status: StatusView) -> Result<Models, LoadError> {
-    let engines: Arc<dyn Engines> = Arc::new(InstalledEngines::new());
+async fn load(
+    settings: &Settings,
+    engines: Arc<InstalledEngines>,
+    declared: Vec<Declared>,
+    status: StatusView,
+) -> Result<Models, LoadError> {
+    let engines: Arc<dyn Engines> = engines;
     Loading::start(declared, &engines, status, load_options(settings))?.finish().await
 }
 

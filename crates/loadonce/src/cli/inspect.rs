@@ -1,5 +1,6 @@
 //! `loadonce inspect`: what a model is, as it would be served.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use loadonce_core::loader::{Chosen, Engines};
@@ -21,6 +22,8 @@ struct Inspection {
     file_bytes: u64,
     engine: &'static str,
     engine_reason: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    options: BTreeMap<String, String>,
     weight_bytes: u64,
     contract: &'static str,
     producer: Option<String>,
@@ -61,12 +64,11 @@ enum Axis {
 }
 
 /// Shows every model at the paths. The first failure decides the exit code; the others are still told.
-pub(super) fn inspect(settings: &Settings, json: bool) -> Result<Exit, Failure> {
-    let engines = InstalledEngines::new();
+pub(super) fn inspect(settings: &Settings, engines: &InstalledEngines, json: bool) -> Result<Exit, Failure> {
     let mut inspections = Vec::new();
     let mut exit = Exit::Fine;
     for found in find(settings)? {
-        match look_at(&found.spec, &engines) {
+        match look_at(&found.spec, engines) {
             Ok(inspection) => inspections.push(inspection),
             Err(error) => {
                 if exit == Exit::Fine {
@@ -90,8 +92,11 @@ fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, L
     let progress = Progress::default();
     let Chosen { engine, reason } = engines.choose(spec, &progress)?;
     let file = spec.file.read(&progress)?;
-    let file_bytes = file.len() as u64;
-    let summary = OnnxFile::parse(file, spec.file.path())?.summary();
+    let main_bytes = file.len() as u64;
+    let file = OnnxFile::parse(file, spec.file.path())?;
+    let file_bytes = main_bytes + file.external_data()?.file_bytes();
+    let summary = file.summary();
+    drop(file);
     let model = engine.load(spec, &progress)?;
     let signature = spec.annotate(model.signature())?;
     Ok(Inspection {
@@ -101,6 +106,7 @@ fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, L
         file_bytes,
         engine: engine.name(),
         engine_reason: reason,
+        options: model.options().into_iter().collect(),
         weight_bytes: model.footprint().weight_bytes,
         contract: model.contract().as_str(),
         opsets: summary.opsets.iter().map(|(domain, version)| format!("{domain} {version}")).collect(),
@@ -121,6 +127,10 @@ impl Inspection {
         let (file, weights) = (readable_size(self.file_bytes), readable_size(self.weight_bytes));
         row("size", &format!("{file} on disk, {weights} of weights in memory"));
         row("contract", self.contract);
+        if !self.options.is_empty() {
+            let options: Vec<_> = self.options.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            row("options", &options.join(", "));
+        }
         if let Some(producer) = &self.producer {
             row("made by", producer);
         }
@@ -169,7 +179,7 @@ impl From<&Dim> for Axis {
 
 impl From<OperatorUse> for Operator {
     fn from(operator: OperatorUse) -> Self {
-        let OperatorUse { domain, name, version, count } = operator;
+        let OperatorUse { domain, name, version, count, .. } = operator;
         Self { domain, name, version, count }
     }
 }

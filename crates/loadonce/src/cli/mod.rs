@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod engines;
 mod exit;
 mod inspect;
 mod logging;
@@ -13,6 +14,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use loadonce_core::{LoadError, LoadErrorKind};
 
@@ -20,6 +22,8 @@ use self::args::{Action, Arguments};
 use self::exit::Exit;
 use self::output::{complain, say};
 use self::settings::{Layers, LogFormat, Mistakes, Settings};
+use crate::InstalledEngines;
+use crate::engines::prepare_process;
 use crate::repository::RepositoryErrors;
 
 /// Why the program ends before its time: the exit code, and the line for stderr.
@@ -34,6 +38,7 @@ pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
+    prepare_process();
     let arguments = match Arguments::parse(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -42,12 +47,12 @@ pub fn main(
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() };
         }
     };
-    run(arguments, text_variables(environment)).into()
+    run(arguments, &text_variables(environment)).into()
 }
 
-fn run(arguments: Arguments, environment: BTreeMap<String, String>) -> Exit {
+fn run(arguments: Arguments, environment: &BTreeMap<String, String>) -> Exit {
     let Arguments { action, print_config, file, flags } = arguments;
-    let settings = match (Layers { file, environment, flags }).resolve() {
+    let settings = match (Layers { file, environment: environment.clone(), flags }).resolve() {
         Ok(settings) => settings,
         Err(mistakes) => return Failure::from(mistakes).tell(LogFormat::Text),
     };
@@ -57,14 +62,16 @@ fn run(arguments: Arguments, environment: BTreeMap<String, String>) -> Exit {
     }
     let log = settings.log;
     logging::start(log);
-    act(action, settings).unwrap_or_else(|failure| failure.tell(log))
+    let engines = Arc::new(InstalledEngines::find(&settings.engines, environment));
+    act(action, settings, engines).unwrap_or_else(|failure| failure.tell(log))
 }
 
-fn act(action: Action, settings: Settings) -> Result<Exit, Failure> {
+fn act(action: Action, settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
     match action {
-        Action::Serve => runtime(&settings)?.block_on(serve::serve(settings)),
-        Action::Check => runtime(&settings)?.block_on(check::check(settings)),
-        Action::Inspect { json } => inspect::inspect(&settings, json),
+        Action::Serve => runtime(&settings)?.block_on(serve::serve(settings, engines)),
+        Action::Check => runtime(&settings)?.block_on(check::check(settings, engines)),
+        Action::Inspect { json } => inspect::inspect(&settings, &engines, json),
+        Action::Engines { json } => engines::engines(&engines, json),
     }
 }
 

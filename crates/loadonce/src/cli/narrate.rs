@@ -153,7 +153,9 @@ fn line(model: &ComponentStatus, width: usize) -> String {
     let copies = if copies == 1 { "1 copy".to_owned() } else { format!("{copies} copies") };
     let time = model.startup_time().as_secs_f64() * 1e3;
     let samples = record.samples;
-    format!("  {name:width$}  v{version}  {engine:<7}  {copies}  {:>9}  {time:>8.1} ms  {samples}", readable_size(size))
+    let reason = record.engine_reason.as_deref().unwrap_or_default();
+    let size = readable_size(size);
+    format!("  {name:width$}  v{version}  {engine:<11}  {copies}  {size:>9}  {time:>8.1} ms  {samples}; {reason}")
 }
 
 fn event(model: &ComponentStatus) {
@@ -167,6 +169,7 @@ fn event(model: &ComponentStatus) {
         version = record.version,
         engine = record.engine,
         engine_reason = record.engine_reason,
+        options = ?record.options,
         loads = record.loads,
         copies = record.footprint.map(|footprint| footprint.copies),
         weight_bytes = record.footprint.map(|footprint| footprint.weight_bytes),

@@ -21,16 +21,19 @@ use super::{Failure, LogFormat, Settings, find};
 use crate::{InstalledEngines, load_models};
 
 /// Serves until told to stop.
-pub(super) async fn serve(settings: Settings) -> Result<Exit, Failure> {
+pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
     let (specs, examples) = found(&settings)?;
     let bound = config(&settings).bind_with(|status| Telemetry::new(status).routes()).await;
     let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
     announce(&settings, bound.address(), specs.len());
+    if let Some(line) = engines.announcement().filter(|_| settings.log == LogFormat::Text) {
+        say(&format!("  {line}"));
+    }
     // Its own, because no prediction is counted while loading.
     let telemetry = Telemetry::new(bound.status());
-    let loaded = load(&settings, bound, specs, &mut shutdown).await?;
+    let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.address()));
     let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
     let routes = move |registry| Api::new(registry, telemetry, limits, examples).routes();
@@ -72,13 +75,13 @@ pub(super) fn load_options(settings: &Settings) -> LoadOptions {
 async fn load(
     settings: &Settings,
     bound: Bound,
-    specs: Vec<ModelSpec>,
+    (specs, engines): (Vec<ModelSpec>, Arc<InstalledEngines>),
     shutdown: &mut Shutdown,
 ) -> Result<Loaded<Registry>, Failure> {
     let status = bound.status();
     let narrator = Narrator::start(status, settings.log);
     let options = load_options(settings);
-    let engines: Arc<dyn Engines> = Arc::new(InstalledEngines::new());
+    let engines: Arc<dyn Engines> = engines;
     let startup = async move |startup: &Startup| load_models(startup, specs, &engines, options).await;
     let loaded = bound.load_unless(startup, shutdown).await;
     narrator.finish().await;

@@ -140,6 +140,7 @@ impl Place {
         spec.file = ModelFile::new(file, keys.checksum);
         spec.engine = keys.engine;
         spec.contract = keys.contract;
+        spec.options = keys.options;
         spec.limits = keys.limits.apply();
         spec.columns = keys.inputs.into_iter().map(|(name, input)| (name, input.columns)).collect();
         spec.labels = keys.outputs.into_iter().map(|(name, output)| (name, output.labels)).collect();

@@ -19,6 +19,8 @@ pub(super) struct ModelToml {
     pub(super) contract: Option<Contract>,
     #[serde(deserialize_with = "checksum")]
     pub(super) checksum: Option<String>,
+    #[serde(deserialize_with = "options")]
+    pub(super) options: BTreeMap<String, String>,
     pub(super) limits: LimitKeys,
     pub(super) inputs: BTreeMap<String, InputKeys>,
     pub(super) outputs: BTreeMap<String, OutputKeys>,
@@ -117,6 +119,30 @@ fn checksum<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     }
 }
 
+/// Options of the engine as text. TOML reads `session.x = 1` as a table; here it is the key `session.x`.
+fn options<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let mut options = BTreeMap::new();
+    flatten("", &toml::Table::deserialize(deserializer)?, &mut options).map_err(serde::de::Error::custom)?;
+    Ok(options)
+}
+
+fn flatten(prefix: &str, table: &toml::Table, options: &mut BTreeMap<String, String>) -> Result<(), String> {
+    for (key, value) in table {
+        let key = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(table) => flatten(&format!("{key}."), table, options)?,
+            toml::Value::String(text) => drop(options.insert(key, text.clone())),
+            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => {
+                options.insert(key, value.to_string());
+            }
+            other => {
+                return Err(format!("options.{key}: expected text, a number or a truth, got {}", other.type_str()));
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +155,9 @@ mod tests {
             engine = "tabular"
             contract = "exclusive"
             checksum = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+            [options]
+            intra_op_threads = 2
+            session.disable_prepacking = "1"
             [limits]
             queue = 8
             sessions = 2
@@ -142,6 +171,8 @@ mod tests {
         .unwrap();
         assert_eq!(keys.contract, Some(Contract::Exclusive));
         assert_eq!(keys.limits.apply(), Limits { queue: 8, sessions: 2, timeout: Duration::from_millis(1500) });
+        let options: Vec<_> = keys.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(options, [("intra_op_threads", "2"), ("session.disable_prepacking", "1")]);
         assert_eq!(keys.inputs["x"].columns, ["a", "b"]);
         assert_eq!(keys.outputs["y"].labels, ["no", "yes"]);
     }

@@ -30,10 +30,15 @@ pub(crate) struct Server {
     stderr: Option<JoinHandle<String>>,
 }
 
-/// The binary with an environment that has nothing of ours.
+/// The binary with an environment that has nothing of ours, and without what is installed on this machine.
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadonce"));
-    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env_clear()
+        .env("LOADONCE_ONNXRUNTIME", "off")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 

@@ -72,8 +72,3 @@ impl Operator {
         })
     }
 }
-
-/// All names, for messages.
-pub(super) fn names() -> String {
-    operators().map(|operator| operator.name).collect::<Vec<_>>().join(", ")
-}

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::value::PATH_SEPARATOR;
-use super::value::{duration, number, parse, path, quoted, show_duration, show_path};
+use super::value::{duration, library, number, parse, path, quoted, show_duration, show_library, show_path};
 
 /// How one setting is read and shown.
 pub(super) struct Key {
@@ -87,5 +87,15 @@ pub(super) const KEYS: &[Key] = &[
         name: "max_connections",
         set: |settings, text| number(text, 1, 1_000_000).map(|value| settings.max_connections = value),
         show: |settings| Some(settings.max_connections.to_string()),
+    },
+    Key {
+        name: "onnxruntime",
+        set: |settings, text| library(text).map(|value| settings.engines.onnx_runtime = value),
+        show: |settings| Some(show_library(&settings.engines.onnx_runtime)),
+    },
+    Key {
+        name: "python",
+        set: |settings, text| path(text).map(|value| settings.engines.python = Some(value)),
+        show: |settings| settings.engines.python.as_deref().map(show_path),
     },
 ];

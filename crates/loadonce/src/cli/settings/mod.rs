@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::keys::KEYS;
+use crate::engines::EngineOptions;
 
 pub(crate) use self::layers::{Layers, Mistakes};
 pub(crate) use self::value::{LogFormat, PATH_SEPARATOR};
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_connections: usize,
+    pub(crate) engines: EngineOptions,
     sources: BTreeMap<&'static str, Source>,
 }
 
@@ -62,6 +64,7 @@ impl Default for Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body_bytes: 64 << 20,
             max_connections: 10_000,
+            engines: EngineOptions::default(),
             sources: BTreeMap::new(),
         }
     }

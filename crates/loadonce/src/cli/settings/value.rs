@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::engines::UseOnnxRuntime;
+
 /// What stands between the paths of a list, which may hold colons.
 pub(crate) const PATH_SEPARATOR: &str = "\n";
 
@@ -63,6 +65,23 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(text.into()) }
+}
+
+/// `auto`, `off`, or a path.
+pub(super) fn library(text: &str) -> Result<UseOnnxRuntime, String> {
+    match text {
+        "auto" => Ok(UseOnnxRuntime::Auto),
+        "off" => Ok(UseOnnxRuntime::Off),
+        _ => path(text).map(UseOnnxRuntime::At),
+    }
+}
+
+pub(super) fn show_library(library: &UseOnnxRuntime) -> String {
+    match library {
+        UseOnnxRuntime::Auto => quoted("auto"),
+        UseOnnxRuntime::Off => quoted("off"),
+        UseOnnxRuntime::At(path) => show_path(path),
+    }
 }
 
 pub(super) fn show_duration(duration: Duration) -> String {

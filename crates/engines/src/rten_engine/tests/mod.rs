@@ -6,11 +6,14 @@ use loadonce_core::{
 };
 
 use super::Rten;
-use crate::onnx::proto::{self, NodeProto, StringStringEntryProto, TensorProto, data_type};
+use crate::onnx::proto::{NodeProto, TensorProto, data_type};
 use crate::onnx::testing::{ModelBuilder, Value::Int, float_tensor, int64_tensor, ml_node, node, tensor_info, untyped};
 
+mod external;
+mod graphs;
+
 /// `softmax(relu(x * w))`, with names as exporters write them.
-fn network(opset: i64) -> ModelBuilder {
+pub(super) fn network(opset: i64) -> ModelBuilder {
     ModelBuilder::new()
         .opset("", opset)
         .input(tensor_info("/in:0", data_type::FLOAT, &["batch", "2"]))
@@ -21,26 +24,26 @@ fn network(opset: i64) -> ModelBuilder {
         .output(tensor_info("17", data_type::FLOAT, &["batch", "2"]))
 }
 
-fn load(model: &ModelBuilder) -> Result<Arc<dyn Model>, LoadError> {
+pub(super) fn load(model: &ModelBuilder) -> Result<Arc<dyn Model>, LoadError> {
     let folder = tempfile::tempdir().unwrap();
     load_in(folder.path(), model)
 }
 
-fn load_in(folder: &Path, model: &ModelBuilder) -> Result<Arc<dyn Model>, LoadError> {
+pub(super) fn load_in(folder: &Path, model: &ModelBuilder) -> Result<Arc<dyn Model>, LoadError> {
     let path = folder.join("model.onnx");
     std::fs::write(&path, model.encode()).unwrap();
     Rten.load(&ModelSpec::new("m", path), &Progress::default())
 }
 
-fn error_of(model: &ModelBuilder) -> LoadError {
+pub(super) fn error_of(model: &ModelBuilder) -> LoadError {
     load(model).map(drop).unwrap_err()
 }
 
-fn tensor<T: loadonce_core::Element>(shape: &[usize], elements: &[T]) -> Tensor {
+pub(super) fn tensor<T: loadonce_core::Element>(shape: &[usize], elements: &[T]) -> Tensor {
     Tensor::from_vec(Shape::from(shape), elements.to_vec()).unwrap()
 }
 
-fn run(model: &dyn Model, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, RunError> {
+pub(super) fn run(model: &dyn Model, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, RunError> {
     model.open_session().unwrap().run(&Batch::new(inputs))
 }
 
@@ -74,9 +77,34 @@ fn an_operator_that_rten_does_not_have_is_named() {
     let model = network(13).node(node("LRN", &["17"], &["z"]));
     let error = error_of(&model);
     assert_eq!(error.kind(), LoadErrorKind::Unsupported);
-    assert!(error.to_string().contains("LRN"), "{error}");
+    assert_eq!(error.detail(), "node 'z' (ai.onnx.LRN), operator set 13: rten does not have this operator");
+    let advice = "install ONNX Runtime, which runs it: pip install onnxruntime";
+    assert_eq!(error.advice(), Some(advice));
+    let named = NodeProto {
+        name: Some("g".to_owned()),
+        domain: Some("com.microsoft".to_owned()),
+        ..node("Gelu", &["17"], &["z"])
+    };
+    let error = error_of(&network(13).opset("com.microsoft", 1).node(named));
+    assert_eq!(error.detail(), "node 'g' (com.microsoft.Gelu), operator set 1: rten does not have this operator");
+    assert_eq!(error.advice(), Some(advice));
+    let custom = NodeProto { domain: Some("com.acme".to_owned()), ..node("Foo", &["17"], &["z"]) };
+    let error = error_of(&network(13).opset("com.acme", 2).node(custom));
+    assert_eq!(error.detail(), "node 'z' (com.acme.Foo), operator set 2: rten does not have this operator");
+    let advice = "export the model without operators of the domain 'com.acme', which no engine has";
+    assert_eq!(error.advice(), Some(advice));
     let error = error_of(&network(13).opset("ai.onnx.ml", 1).node(ml_node("Scaler", &["17"], &["z"])));
-    assert_eq!(error.detail(), "operator ai.onnx.ml.Scaler is not one of a neural network");
+    assert_eq!(error.detail(), "node 'z' (ai.onnx.ml.Scaler), operator set 1: rten has neural networks only");
+}
+
+#[test]
+fn a_graph_that_does_not_hold_together_is_corrupt() {
+    for input in ["nowhere", "z"] {
+        let broken = network(13).node(node("Relu", &[input], &["z"])).output(tensor_info("z", data_type::FLOAT, &[]));
+        let error = error_of(&broken);
+        assert_eq!((error.kind(), error.detail()), (LoadErrorKind::Corrupt, "the graph does not hold together"));
+        assert!(error.to_string().contains(&format!("\"{input}\"")), "{error}");
+    }
 }
 
 #[test]
@@ -96,7 +124,7 @@ fn sessions_of_one_model_run_at_once_and_agree() {
     });
 }
 
-fn passed(elem_type: i32, axes: &[&str]) -> ModelBuilder {
+pub(super) fn passed(elem_type: i32, axes: &[&str]) -> ModelBuilder {
     ModelBuilder::new()
         .opset("", 17)
         .input(tensor_info("x", elem_type, axes))
@@ -153,35 +181,6 @@ fn an_untyped_output_gets_its_type_from_rten() {
     assert_eq!(run(&*model, vec![tensor(&[1, 2], &[1.0_f32, 1.0])]).unwrap()[0].shape(), &Shape::new([1, 2]));
 }
 
-/// The weights in `location`.
-fn outside(location: &str) -> ModelBuilder {
-    let mut model = network(13);
-    let entry =
-        |key: &str, value: &str| StringStringEntryProto { key: Some(key.to_owned()), value: Some(value.to_owned()) };
-    let weight = &mut model.graph().initializer[0];
-    weight.float_data.clear();
-    weight.data_location = Some(proto::EXTERNAL);
-    weight.external_data = vec![entry("location", location), entry("offset", "0"), entry("length", "16")];
-    model
-}
-
-#[test]
-fn weights_may_lie_in_a_file_beside_the_model() {
-    let folder = tempfile::tempdir().unwrap();
-    let error = load_in(folder.path(), &outside("model.onnx.data")).map(drop).unwrap_err();
-    assert_eq!(error.kind(), LoadErrorKind::NotFound);
-    assert_eq!(error.path(), Some(&*folder.path().join("model.onnx.data")));
-    let weights: Vec<u8> = [1.0_f32, -1.0, 0.0, 2.0].iter().flat_map(|value| value.to_le_bytes()).collect();
-    std::fs::write(folder.path().join("model.onnx.data"), &weights[..12]).unwrap();
-    let error = load_in(folder.path(), &outside("model.onnx.data")).map(drop).unwrap_err();
-    assert_eq!(error.kind(), LoadErrorKind::Corrupt, "{error}");
-    std::fs::write(folder.path().join("model.onnx.data"), weights).unwrap();
-    let model = load_in(folder.path(), &outside("model.onnx.data")).unwrap();
-    let answers = run(&*model, vec![tensor(&[1, 2], &[1.0_f32, 1.0])]).unwrap();
-    assert_eq!(answers[0].as_slice::<f32>().unwrap(), [0.5, 0.5]);
-    assert_eq!(error_of(&outside("../model.data")).kind(), LoadErrorKind::Corrupt);
-}
-
 #[test]
 fn a_request_that_the_network_cannot_take_is_an_error_and_the_session_goes_on() {
     let model = load(&network(13)).unwrap();
@@ -189,34 +188,6 @@ fn a_request_that_the_network_cannot_take_is_an_error_and_the_session_goes_on() 
     let error = session.run(&Batch::new(vec![tensor(&[1, 3], &[0.0_f32; 3])])).unwrap_err();
     assert!(matches!(error, RunError::InvalidInput(_)), "{error}");
     assert!(session.run(&Batch::new(vec![tensor(&[1, 2], &[0.0_f32; 2])])).is_ok());
-}
-
-#[test]
-fn branches_are_graphs_within_the_graph() {
-    let branch = |name: &str, value: f32| proto::GraphProto {
-        initializer: vec![float_tensor(name, &[1], &[value])],
-        node: vec![node("Identity", &[name], &["chosen"])],
-        output: vec![tensor_info("chosen", data_type::FLOAT, &["1"])],
-        ..proto::GraphProto::default()
-    };
-    let graph = |name: &str, graph| proto::AttributeProto {
-        name: Some(name.to_owned()),
-        g: Some(Box::new(graph)),
-        r#type: Some(proto::attribute_type::GRAPH),
-        ..proto::AttributeProto::default()
-    };
-    let choice = NodeProto {
-        attribute: vec![graph("then_branch", branch("a", 1.0)), graph("else_branch", branch("b", 2.0))],
-        ..node("If", &["c"], &["y"])
-    };
-    let model = ModelBuilder::new()
-        .opset("", 17)
-        .input(tensor_info("c", data_type::BOOL, &[]))
-        .node(choice)
-        .output(tensor_info("y", data_type::FLOAT, &["1"]));
-    let model = load(&model).unwrap();
-    assert_eq!(run(&*model, vec![tensor(&[], &[true])]).unwrap(), [tensor(&[1], &[1.0_f32])]);
-    assert_eq!(run(&*model, vec![tensor(&[], &[false])]).unwrap(), [tensor(&[1], &[2.0_f32])]);
 }
 
 #[test]
@@ -248,8 +219,24 @@ fn names_of_a_node_and_a_value_may_be_the_same() {
 }
 
 #[test]
+fn a_panic_while_running_is_that_runs_error_and_the_session_goes_on() {
+    let model = ModelBuilder::new()
+        .opset("", 17)
+        .input(tensor_info("lengths", data_type::INT64, &["axes"]))
+        .node(node("ConstantOfShape", &["lengths"], &["zeros"]))
+        .output(tensor_info("zeros", data_type::FLOAT, &["a", "b"]));
+    let model = load(&model).unwrap();
+    let mut session = model.open_session().unwrap();
+    let endless = tensor(&[2], &[i64::from(i32::MAX); 2]);
+    let error = session.run(&Batch::new(vec![endless])).unwrap_err();
+    assert_eq!(error, RunError::Failed("rten panicked: capacity overflow".to_owned()));
+    let answers = session.run(&Batch::new(vec![tensor(&[2], &[1_i64, 2])])).unwrap();
+    assert_eq!(answers, [tensor(&[1, 2], &[0.0_f32, 0.0])]);
+}
+
+#[test]
 fn a_panic_while_loading_is_an_error() {
-    let error = super::guarded(|| panic!("index out of bounds")).map(drop).unwrap_err();
+    let error = super::guarded::<()>(|| panic!("index out of bounds"), &crate::onnx::Summary::default()).unwrap_err();
     assert_eq!(error.kind(), LoadErrorKind::Unsupported);
     assert_eq!(error.detail(), "rten panicked while loading the model: index out of bounds");
 }

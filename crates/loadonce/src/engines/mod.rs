@@ -1,0 +1,179 @@
+//! The one room that names engines: which there are, and which of them gets a model.
+
+mod format;
+mod options;
+mod report;
+mod rule;
+
+use std::sync::Arc;
+
+use loadonce_core::loader::{Chosen, Engines};
+use loadonce_core::{Engine, LoadError, LoadErrorKind, ModelSpec, Progress};
+use loadonce_engines::onnx::{OnnxFile, Summary};
+#[cfg(feature = "onnxruntime")]
+use loadonce_engines::onnxruntime::{Library, OnnxRuntime, Search};
+
+use self::format::{Format, format_of};
+use self::rule::{Availability, ONNX_RUNTIME, Question};
+
+pub use self::options::{EngineOptions, UseOnnxRuntime, prepare_process};
+pub use self::report::{EngineReport, LookedAt};
+
+/// The engines that this process can use.
+#[derive(Clone, Default)]
+pub struct InstalledEngines {
+    embedded: Vec<Arc<dyn Engine>>,
+    /// Where ONNX Runtime was looked for; nothing where it is not to be used.
+    #[cfg(feature = "onnxruntime")]
+    onnx_runtime: Option<Search>,
+}
+
+impl InstalledEngines {
+    /// The engines that are part of this build.
+    pub fn new() -> Self {
+        Self {
+            embedded: vec![
+                #[cfg(feature = "tabular")]
+                Arc::new(loadonce_engines::tabular::Tabular),
+                #[cfg(feature = "xgboost")]
+                Arc::new(loadonce_engines::xgboost::XgBoost),
+                #[cfg(feature = "rten")]
+                Arc::new(loadonce_engines::rten_engine::Rten),
+            ],
+            #[cfg(feature = "onnxruntime")]
+            onnx_runtime: None,
+        }
+    }
+
+    /// These engines and ONNX Runtime, if the search found it. It is opened when the first model needs it.
+    #[cfg(feature = "onnxruntime")]
+    #[must_use]
+    pub fn with_onnx_runtime(mut self, search: Search) -> Self {
+        self.onnx_runtime = Some(search);
+        self
+    }
+
+    /// Names of the engines that are part of this build.
+    pub fn embedded(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.embedded.iter().map(|engine| engine.name())
+    }
+
+    /// Where ONNX Runtime was looked for; `None` where it is not to be used.
+    #[cfg(feature = "onnxruntime")]
+    pub fn onnx_runtime(&self) -> Option<&Search> {
+        self.onnx_runtime.as_ref()
+    }
+
+    fn choose_for(&self, asked: Option<&str>, summary: &Summary) -> Result<Chosen, LoadError> {
+        let question = Question {
+            asked,
+            embedded: &self.embedded().collect::<Vec<_>>(),
+            onnx_runtime: self.availability(),
+            is_classical: summary.operators.iter().any(|operator| operator.domain == "ai.onnx.ml"),
+            tabular_lacks: tabular_lacks(summary),
+            rten_refuses: rten_refuses(summary),
+            custom_domain: summary.custom_domain.clone(),
+        };
+        let (name, reason) = question.choose()?;
+        Ok(Chosen { engine: self.engine(name)?, reason })
+    }
+
+    /// The engine of a format that no other reads.
+    fn only_reader(&self, asked: Option<&str>, name: &'static str) -> Result<Chosen, LoadError> {
+        if let Some(asked) = asked.filter(|asked| *asked != name) {
+            let detail = format!("model.toml asks for engine '{asked}', but only '{name}' reads this format");
+            return Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("remove 'engine' from model.toml"));
+        }
+        Ok(Chosen { engine: self.engine(name)?, reason: format!("only {name} reads this format") })
+    }
+
+    fn engine(&self, name: &str) -> Result<Arc<dyn Engine>, LoadError> {
+        if name == ONNX_RUNTIME {
+            return self.open_onnx_runtime();
+        }
+        let engine = self.embedded.iter().find(|engine| engine.name() == name);
+        engine
+            .cloned()
+            .ok_or_else(|| LoadError::new(LoadErrorKind::EngineMissing, format!("engine '{name}' is not there")))
+    }
+}
+
+#[cfg(feature = "onnxruntime")]
+impl InstalledEngines {
+    fn availability(&self) -> Availability {
+        match &self.onnx_runtime {
+            None => rule::SWITCHED_OFF,
+            Some(Search { found: Some(_), .. }) => Availability::Found,
+            Some(search) => Availability::Missing(
+                search.attempts.iter().map(|attempt| attempt.path.display().to_string()).collect(),
+            ),
+        }
+    }
+
+    fn open_onnx_runtime(&self) -> Result<Arc<dyn Engine>, LoadError> {
+        let missing = |detail: String| LoadError::new(LoadErrorKind::EngineMissing, detail);
+        let found = self.onnx_runtime.as_ref().and_then(|search| search.found.as_ref());
+        let found = found.ok_or_else(|| missing("ONNX Runtime is not there".to_owned()))?;
+        let library = Library::open(&found.path).map_err(|error| {
+            missing("ONNX Runtime was found, but cannot be used".to_owned())
+                .advise("repair it, name another with --onnxruntime, or do without: --onnxruntime off")
+                .caused_by(error)
+        })?;
+        Ok(Arc::new(OnnxRuntime::new(library)))
+    }
+}
+
+#[cfg(not(feature = "onnxruntime"))]
+impl InstalledEngines {
+    #[expect(clippy::unused_self, reason = "of builds with the engine")]
+    fn availability(&self) -> Availability {
+        rule::NOT_BUILT
+    }
+
+    #[expect(clippy::unused_self, reason = "of builds with the engine")]
+    fn open_onnx_runtime(&self) -> Result<Arc<dyn Engine>, LoadError> {
+        Err(LoadError::new(LoadErrorKind::EngineMissing, "this build is without ONNX Runtime"))
+    }
+}
+
+impl Engines for InstalledEngines {
+    fn choose(&self, spec: &ModelSpec, progress: &Progress) -> Result<Chosen, LoadError> {
+        let path = spec.file.path();
+        let asked = spec.engine.as_deref();
+        let chosen = match format_of(path)? {
+            Format::Of(engine) => self.only_reader(asked, engine),
+            Format::Onnx => {
+                let file = OnnxFile::parse(spec.file.read(progress)?, path)?;
+                self.choose_for(asked, &file.summary())
+            }
+        };
+        chosen.map_err(|error| error.at(path))
+    }
+}
+
+impl std::fmt::Debug for InstalledEngines {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.embedded()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "tabular")]
+fn tabular_lacks(summary: &Summary) -> Vec<String> {
+    let lacking = loadonce_engines::tabular::supports(summary).err().unwrap_or_default();
+    lacking.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(not(feature = "tabular"))]
+fn tabular_lacks(_summary: &Summary) -> Vec<String> {
+    Vec::new()
+}
+
+#[cfg(feature = "rten")]
+fn rten_refuses(summary: &Summary) -> Option<String> {
+    loadonce_engines::rten_engine::supports(summary).err().map(|error| error.detail().to_owned())
+}
+
+#[cfg(not(feature = "rten"))]
+fn rten_refuses(_summary: &Summary) -> Option<String> {
+    None
+}
