@@ -1,6 +1,6 @@
 """Conformance cases of the boosters' own files, with their libraries' own predictions.
 
-    python tests/conformance/native.py FOLDER
+python tests/conformance/native.py FOLDER
 """
 
 import sys

@@ -8,9 +8,8 @@ import onnx
 
 TABLES = Path(__file__).parents[3] / "crates/engines/src/tabular/ops"
 DOMAINS = {"ML": "ai.onnx.ml", "ONNX": "", "MICROSOFT": "com.microsoft"}
-# Rows of few words: `row("Abs", 1, ...)`.
-SHORT_ROW = re.compile(r'\n    row\(\s*"(?P<name>\w+)",\s*(?P<since>\d+),')
-ROW = re.compile(
+# A row is written whole, or as `row("Name", since, ..)` with what differs before it.
+WHOLE = re.compile(
     r"Operator \{\s*"
     r"domain: (?P<domain>\w+),\s*"
     r'name: "(?P<name>\w+)",\s*'
@@ -18,6 +17,15 @@ ROW = re.compile(
     r"(?://.*\s*)*"
     r"until: (?:None|Some\((?P<until>\d+)\)),"
 )
+
+
+SHORT = re.compile(
+    r"(?:Operator \{ (?:domain: (?P<domain>\w+), )?(?:until: Some\((?P<until>\d+)\), )?"
+    r"\.\.)?"
+    r'row\(\s*"(?P<name>\w+)",\s*(?P<since>\d+),'
+)
+# The start of a row, to count them by.
+START = re.compile(r"^    (?:Operator \{|row\()", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,21 +55,18 @@ def operators() -> list[Operator]:
     """Every row of both tables."""
     rows = []
     for table in ("ml_table.rs", "onnx_table.rs"):
-        _, text = (TABLES / table).read_text().split("OPERATORS: &[Operator] = &[")
+        text = (TABLES / table).read_text().partition("OPERATORS:")[2]
         found = [
             Operator(
-                DOMAINS[row["domain"]],
+                DOMAINS[row["domain"] or "ONNX"],
                 row["name"],
                 int(row["since"]),
                 int(row["until"]) if row["until"] else None,
             )
-            for row in ROW.finditer(text)
+            for form in (WHOLE, SHORT)
+            for row in form.finditer(text)
         ]
-        found += [
-            Operator("", row["name"], int(row["since"]), None)
-            for row in SHORT_ROW.finditer(text)
-        ]
-        if not found or len(found) != len(re.findall(r"\n    (?:Operator|row)\b", text)):
+        if not found or len(found) != len(START.findall(text)):
             raise ValueError(f"{table} has a row that cannot be read")
         rows += found
     return rows

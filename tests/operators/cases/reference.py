@@ -44,7 +44,7 @@ class Reference:
         self.words = words_of_maps(model.graph)
 
     def answers(self, inputs: Tensors) -> Tensors:
-        """The outputs by name; a map is a table, in the order of its classes or words."""
+        """The outputs by name; maps are tables, columns in the order of their keys."""
         if not self.words:
             return self.run(inputs)
         maps = [self.maps(name, table) for name, table in inputs.items()]

@@ -8,9 +8,7 @@ pub const INSTALL_ONNX_RUNTIME: &str = "pip install onnxruntime";
 /// Which engine would run an operator of that domain (under its long name), and how to get it.
 pub fn who_runs(domain: &str) -> String {
     if KNOWN_DOMAINS.contains(&domain) {
-        return format!(
-            "install ONNX Runtime, which runs it ({INSTALL_ONNX_RUNTIME}), and set engine = 'onnxruntime' in model.toml"
-        );
+        return format!("install ONNX Runtime, which runs it: {INSTALL_ONNX_RUNTIME}");
     }
     no_engine(domain)
 }

@@ -30,6 +30,11 @@ impl<'a> Node<'a> {
         Self { proto, version, scope }
     }
 
+    /// Version of the operator set that the node's operator is from.
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
     /// What graphs within the node see.
     pub(super) fn scope(&self) -> Scope<'a> {
         self.scope
@@ -38,11 +43,6 @@ impl<'a> Node<'a> {
     /// How many outputs the node names, those that nobody takes included.
     pub(super) fn output_count(&self) -> usize {
         self.proto.output.len()
-    }
-
-    /// The version of the operator set from which the operator is.
-    pub(super) fn version(&self) -> i64 {
-        self.version
     }
 
     /// For messages: `node 'clf' (ai.onnx.ml.LinearClassifier)`.
