@@ -17,7 +17,7 @@ CLIPPY := cargo clippy --quiet --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
 # The cheapest first.
-STEPS := style fences deny lint doc unit operators onnxruntime examples-check newuser browser
+STEPS := style fences deny lint doc unit operators conformance onnxruntime examples-check newuser browser
 
 .PHONY: help test ci fmt release advisories fuzz bench $(STEPS)
 
@@ -70,6 +70,9 @@ release: ## Build the program as users do
 
 operators: release ## Compare every tabular operator with ONNX Runtime
 	@tests/operators.sh
+
+conformance: ## Have every engine answer the conformance cases, and check the README's table of engines
+	@tests/conformance.sh
 
 onnxruntime: release ## Test the engine with the ONNX Runtime library, and that it connects to nobody
 	@tests/onnxruntime.sh

@@ -81,7 +81,7 @@ def write_generated(group: Path, known: set[bytes]) -> None:
 
 
 def identity(case: Path) -> bytes:
-    """What makes two tests the same: graph, operator sets and data, not who wrote them."""
+    """What makes two tests the same: graph, operator sets and data, not their names."""
     model = onnx.load(case / "model.onnx", load_external_data=False)
     bare = ModelProto(graph=model.graph, opset_import=model.opset_import)
     bare.graph.name = ""

@@ -23,9 +23,8 @@ EXPECTATION = Expectation(
 Network = tuple[str, Path, list[Tensors]]
 
 
-def write(cases: Path, data: Path) -> None:
+def write(group: Path, data: Path) -> None:
     """Writes the group `networks`; `data` is the folder of the packages."""
-    group = cases / "networks"
     for name, path, inputs in every_network(data, group):
         folder = group / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ CONVERTER_FAULTS = {
 }
 
 
-def write(cases: Path, _data: Path) -> None:
+def write(group: Path) -> None:
     """Writes the group `trained`."""
     warnings.simplefilter("ignore")
     problems = []
@@ -69,7 +69,7 @@ def write(cases: Path, _data: Path) -> None:
         fault = verdict(trained)
         known = CONVERTER_FAULTS.get(trained.name)
         if fault is None and known is None:
-            write_model(cases / "trained" / trained.name, trained)
+            write_model(group / trained.name, trained)
         elif fault is None or known is None:
             problems.append(f"{trained.name}: {fault or 'the converter is right now'}")
         else:

@@ -24,6 +24,7 @@ type Rule = fn(Use<'_>) -> Option<&'static str>;
 /// Rules of operators of `ai.onnx`.
 const RULES: &[(&[&str], Rule)] = &[
     (&["Resize"], |used| used.has_text("mode", "cubic").then_some("rten has no cubic interpolation")),
+    (&["ArgMax", "ArgMin"], |_| Some("rten takes the last of equal elements, the standard the first")),
     (&["Conv", "ConvInteger", "ConvTranspose", "AveragePool", "MaxPool"], |used| {
         used.has_text("auto_pad", "SAME_LOWER").then_some("rten pads as for SAME_UPPER")
     }),

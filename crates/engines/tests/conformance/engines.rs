@@ -4,6 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use loadonce_core::Engine;
+use loadonce_engines::lightgbm::LightGbm;
+use loadonce_engines::onnxruntime::{Library, OnnxRuntime};
+use loadonce_engines::rten_engine::Rten;
+use loadonce_engines::tabular::Tabular;
+use loadonce_engines::xgboost::XgBoost;
 
 use super::exceptions::Exceptions;
 
@@ -23,44 +28,43 @@ impl Contestant {
     }
 }
 
-/// All engines of this build. `onnxruntime` is the library of ONNX Runtime; without it that engine is left out.
+/// All engines. `onnxruntime` is the library of ONNX Runtime; without it that engine is left out.
 pub(crate) fn contestants(onnxruntime: Option<&Path>) -> Vec<Contestant> {
-    let contestants = [
-        #[cfg(feature = "tabular")]
-        Some(Contestant {
-            engine: Arc::new(loadonce_engines::tabular::Tabular),
+    let mut contestants = vec![
+        Contestant {
+            engine: Arc::new(Tabular),
             formats: &["onnx"],
             must_pass: &["trained"],
             exceptions: Exceptions::parse(include_str!("exceptions/tabular.toml")),
-        }),
-        #[cfg(feature = "xgboost")]
-        Some(Contestant {
-            engine: Arc::new(loadonce_engines::xgboost::XgBoost),
+        },
+        Contestant {
+            engine: Arc::new(XgBoost),
             formats: &["json", "ubj"],
             must_pass: &["native"],
             exceptions: Exceptions::parse(include_str!("exceptions/xgboost.toml")),
-        }),
-        #[cfg(feature = "rten")]
-        Some(Contestant {
-            engine: Arc::new(loadonce_engines::rten_engine::Rten),
+        },
+        Contestant {
+            engine: Arc::new(LightGbm),
+            formats: &["txt"],
+            must_pass: &["native"],
+            exceptions: Exceptions::parse(include_str!("exceptions/lightgbm.toml")),
+        },
+        Contestant {
+            engine: Arc::new(Rten),
             formats: &["onnx"],
             must_pass: &[],
             exceptions: Exceptions::parse(include_str!("exceptions/rten.toml")),
-        }),
-        #[cfg(feature = "onnxruntime")]
-        onnxruntime.map(|library| Contestant {
-            engine: Arc::new(runtime(library)),
-            formats: &["onnx"],
-            must_pass: &["trained", "networks"],
-            exceptions: Exceptions::parse(include_str!("exceptions/onnxruntime.toml")),
-        }),
+        },
     ];
-    contestants.into_iter().flatten().collect()
+    contestants.extend(onnxruntime.map(|library| Contestant {
+        engine: Arc::new(runtime(library)),
+        formats: &["onnx"],
+        must_pass: &["trained", "networks"],
+        exceptions: Exceptions::parse(include_str!("exceptions/onnxruntime.toml")),
+    }));
+    contestants
 }
 
-#[cfg(feature = "onnxruntime")]
-fn runtime(library: &Path) -> loadonce_engines::onnxruntime::OnnxRuntime {
-    use loadonce_engines::onnxruntime::{Library, OnnxRuntime};
-
+fn runtime(library: &Path) -> OnnxRuntime {
     OnnxRuntime::new(Library::open(library).expect("LOADONCE_ONNXRUNTIME is the library of ONNX Runtime"))
 }
