@@ -25,7 +25,7 @@ use loadonce_core::{
 
 use self::mapped::MappedModel;
 use self::session::RtenSession;
-use crate::onnx::{OnnxFile, Summary, advice};
+use crate::onnx::{OnnxFile, OperatorUse, Summary, advice};
 
 pub use self::support::supports;
 
@@ -133,13 +133,14 @@ fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>, summary: &Sum
     }
 }
 
-/// The error for an operator that rten does not have. Its name is in the text alone: `LRN operator not supported or not
-/// enabled`, `com.acme/Foo operator not supported`.
+/// The error for an operator that rten does not have. That it is about one is in the text alone: `LRN operator not
+/// supported or not enabled`, `com.acme/Foo operator not supported`, `GeluMicrosoft operator not enabled because`.
 fn lacking(error: &::rten::LoadError, summary: &Summary) -> Option<LoadError> {
     let text = error.to_string();
-    let (before, _) = text.split_once(" operator not supported")?;
+    let (before, _) = text.split_once(" operator not ")?;
     let name = before.rsplit([' ', '/']).next()?;
-    let used = summary.operators.iter().find(|used| used.name == name)?;
+    let is_it = |used: &&OperatorUse| used.name == name || error.node() == Some(&used.node);
+    let used = summary.operators.iter().find(is_it)?;
     let detail = format!("{}: rten does not have this operator", used.first_node());
     Some(LoadError::new(LoadErrorKind::Unsupported, detail).advise(advice::who_runs(&used.domain)))
 }
@@ -147,7 +148,12 @@ fn lacking(error: &::rten::LoadError, summary: &Summary) -> Option<LoadError> {
 fn load_error(error: ::rten::LoadError) -> LoadError {
     use ::rten::LoadErrorKind as Kind;
 
+    // A value that nothing gives, or a circle.
+    let is_broken = error.to_string().contains("planning error");
     match error.kind() {
+        _ if is_broken => LoadError::new(LoadErrorKind::Corrupt, "the graph does not hold together")
+            .advise("export the model again")
+            .caused_by(error),
         Kind::OperatorInvalid | Kind::OptimizeError | Kind::ShapeInferenceFailed | Kind::FormatNotEnabled => {
             LoadError::new(LoadErrorKind::Unsupported, "rten cannot run the model")
                 .advise("export the model with standard ONNX operators")

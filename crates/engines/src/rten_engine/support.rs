@@ -28,7 +28,8 @@ pub fn supports(summary: &Summary) -> Result<(), LoadError> {
         Some(_) => {}
     }
     if let Some(used) = summary.operators.iter().find(|used| used.domain == "ai.onnx.ml") {
-        return Err(unsupported(format!("{}: rten has neural networks only", used.first_node())));
+        let detail = format!("{}: rten has neural networks only", used.first_node());
+        return Err(unsupported(detail).advise("remove 'engine' from model.toml"));
     }
     for (side, ports) in [("input", &summary.inputs), ("output", &summary.outputs)] {
         ports.iter().try_for_each(|port| check_port(side, port))?;

@@ -44,6 +44,8 @@ pub(super) struct Value {
     /// Where the rows of a request are in it; `None` from an operator that takes each row for itself, which the plan
     /// then settles.
     pub(super) rows: Option<Rows>,
+    /// The axes of which this value is the lengths, where it is that.
+    pub(super) lengths_of: Option<Box<Value>>,
     /// Whether this stands for an optional input that the node leaves out.
     pub(super) missing: bool,
 }
@@ -55,13 +57,15 @@ pub(super) enum Rows {
     Absent,
     /// Along this axis, and each entry depends on its own row only.
     Along(usize),
+    /// The same with so many entries of this axis for each row, one behind the other.
+    Runs { axis: usize, each: usize },
     /// An entry may depend on several rows, or on their number.
     Mixed,
 }
 
 impl Value {
     pub(super) fn new(dtype: DType, dims: Option<Vec<Dim>>) -> Self {
-        Self { dtype, dims, labels: Vec::new(), constant: None, rows: None, missing: false }
+        Self { dtype, dims, labels: Vec::new(), constant: None, rows: None, lengths_of: None, missing: false }
     }
 
     pub(super) fn constant(tensor: Tensor) -> Self {

@@ -11,6 +11,7 @@
 mod compiler;
 mod kernel;
 mod labels;
+mod maps;
 mod node;
 mod numbers;
 mod ops;

@@ -1,10 +1,12 @@
 //! A model compiled for running: its signature, and the program that answers.
 
-use loadonce_core::{Dim, LoadError, LoadErrorKind, Signature, TensorSpec};
+use loadonce_core::{Dim, LoadError, Signature, TensorSpec};
 
 use super::compiler::{Compiler, corrupt};
 use super::kernel::{Rows, Value};
+use super::maps;
 use super::program::Program;
+use crate::onnx::proto::GraphProto;
 use crate::onnx::{OnnxFile, Port, Summary};
 
 /// A compiled model: immutable, shared by every session.
@@ -19,8 +21,9 @@ impl Plan {
     pub(super) fn compile(file: &OnnxFile) -> Result<Self, LoadError> {
         file.check_dense()?;
         let summary = file.summary();
-        let specs = input_specs(&summary)?;
-        let inputs: Vec<_> = specs.iter().map(|spec| (spec.name.as_str(), input_value(spec))).collect();
+        let specs = input_specs(file.graph(), &summary)?;
+        let names = summary.inputs.iter().map(Port::name);
+        let inputs: Vec<_> = names.zip(&specs).map(|(name, spec)| (name, input_value(spec))).collect();
         let outputs: Vec<_> = summary.outputs.iter().map(Port::name).collect();
         let compiled = Compiler::new(&summary.opsets).compile(file.graph(), inputs, &outputs)?;
         let free_rows = !specs.is_empty() && specs.iter().all(TensorSpec::has_free_rows);
@@ -45,15 +48,9 @@ impl Plan {
     }
 }
 
-fn input_specs(summary: &Summary) -> Result<Vec<TensorSpec>, LoadError> {
-    let spec = |input: &Port| {
-        let unsupported = || {
-            let detail = format!("input '{}' is {}, expected a tensor", input.name(), input.type_text());
-            LoadError::new(LoadErrorKind::Unsupported, detail)
-        };
-        input.tensor().cloned().ok_or_else(unsupported)
-    };
-    let specs: Vec<TensorSpec> = summary.inputs.iter().map(spec).collect::<Result<_, _>>()?;
+fn input_specs(graph: &GraphProto, summary: &Summary) -> Result<Vec<TensorSpec>, LoadError> {
+    let specs = summary.inputs.iter().map(|input| maps::tensor_for(input, graph));
+    let specs: Vec<TensorSpec> = specs.collect::<Result<_, _>>()?;
     match specs.iter().find(|spec| spec.name.is_empty()) {
         Some(_) => Err(corrupt("an input of the graph has no name".to_owned())),
         None => Ok(specs),

@@ -6,6 +6,7 @@
 mod binarizer;
 mod cast;
 mod columns;
+mod dict_vectorizer;
 mod imputer;
 mod label_encoder;
 mod linear;

@@ -71,21 +71,20 @@ impl NewShape {
         Ok(Self { shape, zero_is_length })
     }
 
-    /// The axes as far as they are known before a run, and where the rows of a request are then. A free first axis
-    /// holds them only where it is sure to be the input's.
+    /// The axes as far as they are known before a run, and where the rows of a request are then.
     fn infer(&self, input: &Value) -> (Option<Vec<Dim>>, Rows) {
         let old = input.dims.as_deref();
         let dims = self.shape.iter().enumerate().map(|(axis, &length)| self.dim(axis, length, old));
         let mut dims: Vec<Dim> = dims.collect();
-        let rows = match (input.rows(), old) {
-            (Rows::Absent, _) => Rows::Absent,
-            (Rows::Along(0), Some(old)) if self.keeps_rows(old) => {
-                dims[0] = old[0].clone();
-                Rows::Along(0)
-            }
-            _ => Rows::Mixed,
+        let placed = match (input.rows(), old) {
+            (Rows::Absent, _) => return (Some(dims), Rows::Absent),
+            (Rows::Along(axis), Some(old)) => self.place_of_rows(old, axis, 1).map(|to| (to, old[axis].clone())),
+            (Rows::Runs { axis, each }, Some(old)) => self.place_of_rows(old, axis, each).map(|to| (to, Dim::ANY)),
+            _ => None,
         };
-        (Some(dims), rows)
+        let Some((to, dim)) = placed else { return (Some(dims), Rows::Mixed) };
+        dims[to] = dim;
+        (Some(dims), Rows::Along(to))
     }
 
     fn dim(&self, axis: usize, length: i64, input: Option<&[Dim]>) -> Dim {
@@ -96,17 +95,25 @@ impl NewShape {
         }
     }
 
-    fn keeps_rows(&self, input: &[Dim]) -> bool {
-        if self.shape.first() == Some(&0) && !self.zero_is_length {
-            return true;
+    /// The new axis of the rows, if they are sure to stay rows: nothing but axes of length one before them, and as
+    /// many elements in each as there were.
+    fn place_of_rows(&self, old: &[Dim], from: usize, each: usize) -> Option<usize> {
+        let product = |dims: &[Dim]| {
+            dims.iter().try_fold(1_usize, |product, dim| match dim {
+                Dim::Fixed(length) => product.checked_mul(*length),
+                Dim::Dynamic(_) => None,
+            })
+        };
+        if product(&old[..from])? != 1 {
+            return None;
         }
-        let (Some((_, rest)), Some((_, shape))) = (input.split_first(), self.shape.split_first()) else { return false };
-        let columns = rest.iter().try_fold(1_usize, |product, dim| match dim {
-            Dim::Fixed(length) => product.checked_mul(*length),
-            Dim::Dynamic(_) => None,
-        });
-        let new = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(usize::try_from(length).ok()?));
-        columns.is_some_and(|columns| columns > 0) && columns == new
+        let to = self.shape.iter().position(|&length| length != 1)?;
+        if to == from && self.shape[to] == 0 && !self.zero_is_length && each == 1 {
+            return Some(to);
+        }
+        let rest = self.shape.iter().enumerate().skip(to + 1).map(|(axis, &length)| self.dim(axis, length, Some(old)));
+        let per_row = product(&old[from + 1..])?.checked_mul(each).filter(|&count| count > 0)?;
+        (self.shape[to] == -1 && product(&rest.collect::<Vec<_>>()) == Some(per_row)).then_some(to)
     }
 
     fn of(&self, input: &Tensor) -> Result<Shape, RunError> {
@@ -181,8 +188,9 @@ fn concatenated_dims(inputs: &[Value], axis: usize) -> Option<Vec<Dim>> {
 /// longer the rows of one request.
 fn concatenated_rows(inputs: &[Value], axis: usize) -> Rows {
     match inputs[0].rows() {
-        Rows::Along(rows) if rows == axis => Rows::Mixed,
-        rows if inputs.iter().all(|input| input.rows() == rows) => rows,
+        rows @ (Rows::Along(_) | Rows::Absent) if rows != Rows::Along(axis) => {
+            if inputs.iter().all(|input| input.rows() == rows) { rows } else { Rows::Mixed }
+        }
         _ => Rows::Mixed,
     }
 }

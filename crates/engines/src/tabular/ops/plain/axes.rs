@@ -207,10 +207,13 @@ pub(in crate::tabular::ops) fn prepare_shape(node: &Node<'_>, inputs: &[Value]) 
     let fixed = |dim: &Dim| if let Dim::Fixed(length) = dim { i64::try_from(*length).ok() } else { None };
     let known: Option<Vec<i64>> = dims.iter().map(fixed).collect();
     let known = known.and_then(|lengths| Tensor::from_vec(Shape::new([lengths.len()]), lengths).ok());
-    let output = match known {
+    let output = if let Some(lengths) = known {
         // Whatever the request, the lengths are these.
-        Some(lengths) => Value::constant(lengths),
-        None => Value::new(DType::Int64, Some(vec![Dim::Fixed(dims.len())])).with_rows(mixed_rows(inputs)),
+        Value::constant(lengths)
+    } else {
+        let output = Value::new(DType::Int64, Some(vec![Dim::Fixed(dims.len())])).with_rows(mixed_rows(inputs));
+        let whole = (dims.len() == inputs[0].rank().unwrap_or(0)).then(|| Box::new(inputs[0].clone()));
+        Value { lengths_of: whole, ..output }
     };
     Ok(Prepared { kernel: Box::new(kernel), outputs: vec![output] })
 }

@@ -58,7 +58,8 @@ impl Movement for Choice<'_> {
 
 /// Numbers held within bounds; what is no number stays so.
 ///
-/// Up to operator set 10 the bounds are attributes, then inputs, either of which may be left out.
+/// Up to operator set 10 the bounds are attributes, then inputs. One that is left out is the least or greatest finite
+/// number.
 struct Clip<T> {
     attributes: Option<(T, T)>,
 }
@@ -82,7 +83,7 @@ fn bounds<T: Number>(node: &Node<'_>) -> Result<Option<(T, T)>, LoadError> {
         return Ok(None);
     }
     let bound = |name: &str, open: T| Ok(node.float(name)?.map_or(open, |bound| T::from_f64(bound.into())));
-    Ok(Some((bound("min", T::LEAST)?, bound("max", T::GREATEST)?)))
+    Ok(Some((bound("min", T::MIN)?, bound("max", T::MAX)?)))
 }
 
 impl<T: Number> fmt::Debug for Clip<T> {
@@ -96,7 +97,7 @@ impl<T: Number> Kernel for Clip<T> {
         let input = inputs.get(0)?;
         let (least, greatest) = match self.attributes {
             Some(bounds) => bounds,
-            None => (bound(inputs, 1, T::LEAST)?, bound(inputs, 2, T::GREATEST)?),
+            None => (bound(inputs, 1, T::MIN)?, bound(inputs, 2, T::MAX)?),
         };
         let clip = |&element: &T| {
             let raised = if element < least { least } else { element };

@@ -88,8 +88,11 @@ pub(in crate::tabular::ops) fn prepare_constant_of_shape(
         Some(value) => return Err(node.corrupt(format!("{} elements as value, expected one", value.len()))),
         None => tensor(Shape::new([1]), vec![0.0_f32]).map_err(|error| node.corrupt(error.to_string()))?,
     };
-    let dims = shape.length_of_shape().map(free_dims);
-    let output = Value::new(value.dtype(), dims).with_rows(mixed_rows(inputs));
+    let output = match &shape.lengths_of {
+        // One element like the other: what stands in the rows of the one stands in those of the other.
+        Some(other) => Value::new(value.dtype(), other.dims.clone()).with_rows(other.rows()),
+        None => Value::new(value.dtype(), shape.length_of_shape().map(free_dims)).with_rows(mixed_rows(inputs)),
+    };
     Ok(Prepared { kernel: Box::new(ConstantOfShape { value }), outputs: vec![output] })
 }
 

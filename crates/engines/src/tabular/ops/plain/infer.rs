@@ -87,8 +87,9 @@ fn broadcast_rows(inputs: &[Value], rank: Option<usize>) -> Rows {
 /// Rows of what comes of one value with rows in it: where they are along an axis, `place` says along which they are then.
 pub(super) fn moved_rows(value: &Value, place: impl FnOnce(usize) -> Option<usize>) -> Rows {
     match value.rows() {
+        Rows::Absent => Rows::Absent,
         Rows::Along(axis) => place(axis).map_or(Rows::Mixed, Rows::Along),
-        rows => rows,
+        Rows::Runs { .. } | Rows::Mixed => Rows::Mixed,
     }
 }
 

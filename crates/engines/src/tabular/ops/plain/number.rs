@@ -6,9 +6,12 @@ use loadonce_core::Element;
 pub(super) trait Number: Element + PartialOrd + std::fmt::Debug {
     const ZERO: Self;
     const ONE: Self;
-    /// The least and the greatest number, infinite for floats.
+    /// The least and the greatest value, infinite for floats.
     const LEAST: Self;
     const GREATEST: Self;
+    /// The least and the greatest finite number.
+    const MIN: Self;
+    const MAX: Self;
 
     fn plus(self, other: Self) -> Self;
     fn minus(self, other: Self) -> Self;
@@ -57,6 +60,8 @@ macro_rules! floats {
             const ONE: Self = 1.0;
             const LEAST: Self = $float::NEG_INFINITY;
             const GREATEST: Self = $float::INFINITY;
+            const MIN: Self = $float::MIN;
+            const MAX: Self = $float::MAX;
 
             fn plus(self, other: Self) -> Self {
                 self + other
@@ -135,6 +140,8 @@ macro_rules! integers {
             const ONE: Self = 1;
             const LEAST: Self = $integer::MIN;
             const GREATEST: Self = $integer::MAX;
+            const MIN: Self = $integer::MIN;
+            const MAX: Self = $integer::MAX;
 
             fn plus(self, other: Self) -> Self {
                 self.wrapping_add(other)

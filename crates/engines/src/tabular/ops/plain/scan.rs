@@ -4,7 +4,7 @@
 use loadonce_core::{LoadError, RunError, Shape, Tensor};
 
 use super::cells::{Movement, moved};
-use super::infer::{axis_among, free_dims, known_axis, mixed_rows};
+use super::infer::{axis_among, free_dims, known_axis, mixed_rows, moved_rows};
 use crate::tabular::compiler::compile_body;
 use crate::tabular::kernel::{Inputs, Kernel, Prepared, Rows, Value, invalid, room};
 use crate::tabular::node::Node;
@@ -40,18 +40,34 @@ pub(in crate::tabular::ops) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Res
     let body = compile_body(node, "body", body_inputs)?;
     let gathers = body.outputs.len().checked_sub(states).ok_or_else(|| node.corrupt("the body drops a state"))?;
     let gathered = directions(node, "scan_output_axes", "scan_output_directions", gathers)?;
-    let mut outputs = Vec::with_capacity(body.outputs.len());
-    for (index, output) in body.outputs.iter().enumerate() {
-        if inputs[..states].get(index).is_some_and(|state| state.dtype != output.dtype) {
-            return Err(node.corrupt(format!("state {index} changes its dtype to {}", output.dtype)));
+    let (after, pieces) = body.outputs.split_at(states);
+    for (index, (before, after)) in inputs.iter().zip(after).enumerate() {
+        if before.dtype != after.dtype {
+            return Err(node.corrupt(format!("state {index} changes its dtype to {}", after.dtype)));
         }
-        // What the body does with the entries is unknown: a state may carry one to the next.
-        let further = usize::from(index >= states);
-        let dims = output.rank().map(|rank| free_dims(rank + further));
-        outputs.push(Value::new(output.dtype, dims).with_rows(mixed_rows(inputs)));
     }
-    let kernel = Scan { body: body.program, states, scanned, gathered };
+    // Rows in a state stay apart if they are still where they were; else the first entry's body says nothing of the
+    // second one's.
+    let apart = inputs.iter().zip(after).all(|(before, after)| before.rows() == after.rows());
+    let rows = |rows: Rows| if apart { rows } else { mixed_rows(inputs) };
+    let states =
+        after.iter().map(|state| Value::new(state.dtype, state.rank().map(free_dims)).with_rows(rows(state.rows())));
+    let pieces = pieces.iter().zip(&gathered).map(|(piece, direction)| {
+        let stacked = stacked(piece, *direction);
+        let own = rows(stacked.rows());
+        stacked.with_rows(own)
+    });
+    let outputs = states.chain(pieces).collect();
+    let kernel = Scan { body: body.program, states: after.len(), scanned, gathered };
     Ok(Prepared { kernel: Box::new(kernel), outputs })
+}
+
+/// What is known of pieces stacked along a further axis.
+fn stacked(piece: &Value, direction: Direction) -> Value {
+    let Some(rank) = piece.rank() else { return Value::new(piece.dtype, None).with_rows(Rows::Mixed) };
+    let at = axis_among(direction.axis, rank + 1).ok();
+    let rows = moved_rows(piece, |rows| at.map(|at| if at <= rows { rows + 1 } else { rows }));
+    Value::new(piece.dtype, Some(free_dims(rank + 1))).with_rows(rows)
 }
 
 fn directions(node: &Node<'_>, axes: &str, backwards: &str, count: usize) -> Result<Vec<Direction>, LoadError> {
@@ -66,18 +82,18 @@ fn directions(node: &Node<'_>, axes: &str, backwards: &str, count: usize) -> Res
     Ok((0..count).map(direction).collect())
 }
 
-/// A state may change from run to run, in all but its dtype and, as far as anybody writes them, its number of axes.
+/// A state may change from entry to entry, in all but its dtype and, as far as anybody writes them, its number of axes.
 fn state(value: &Value) -> Value {
-    Value::new(value.dtype, value.rank().map(free_dims)).with_rows(Rows::Mixed)
+    Value::new(value.dtype, value.rank().map(free_dims)).with_rows(value.rows())
 }
 
-/// One entry of what is scanned.
+/// One entry of what is scanned. Where the entries are the rows themselves, nothing is said of them.
 fn entry(value: &Value, direction: Direction, node: &Node<'_>) -> Result<Value, LoadError> {
-    let dims = match (known_axis(direction.axis, value, node)?, &value.dims) {
-        (Some(axis), Some(dims)) => Some([&dims[..axis], &dims[axis + 1..]].concat()),
-        _ => None,
+    let (Some(at), Some(dims)) = (known_axis(direction.axis, value, node)?, &value.dims) else {
+        return Ok(Value::new(value.dtype, None).with_rows(mixed_rows(std::slice::from_ref(value))));
     };
-    Ok(Value::new(value.dtype, dims).with_rows(Rows::Mixed))
+    let rows = super::reduce::reduced_rows(value, &[at], false);
+    Ok(Value::new(value.dtype, Some([&dims[..at], &dims[at + 1..]].concat())).with_rows(rows))
 }
 
 impl Kernel for Scan {
