@@ -8,6 +8,7 @@ source tests/tools.sh
 requirements=tests/conformance/requirements.txt
 packages=tests/conformance/data.txt
 results=${CARGO_TARGET_DIR:-target}/conformance.json
+mkdir -p "$(dirname "$results")"
 python=$(python_with "$requirements")
 
 # Only the data of these packages are used, so one build of each will do for every Python.

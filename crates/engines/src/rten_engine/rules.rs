@@ -21,7 +21,7 @@ struct Use<'a> {
 /// Says what rten does wrongly with a use of an operator, if it does.
 type Rule = fn(Use<'_>) -> Option<&'static str>;
 
-/// Rules of operators of `ai.onnx`.
+/// By operators' names, of whatever domain: rten has no two of one name that differ in what is asked here.
 const RULES: &[(&[&str], Rule)] = &[
     (&["Resize"], |used| used.has_text("mode", "cubic").then_some("rten has no cubic interpolation")),
     (&["ArgMax", "ArgMin"], |_| Some("rten takes the last of equal elements, the standard the first")),
@@ -38,6 +38,9 @@ const RULES: &[(&[&str], Rule)] = &[
     (&["MaxPool"], |used| used.has_output(1).then_some("rten does not give the indices")),
     (&["MaxPool"], |used| used.is_of_bytes().then_some(NO_BYTES)),
     (&["GridSample"], |used| (used.rank(0) > Some(4)).then_some("rten samples grids of two axes only")),
+    (&["LSTM", "GRU", "DynamicQuantizeLSTM"], |used| {
+        used.input(4).is_some().then_some("rten takes every sequence to be whole, whatever 'sequence_lens' says")
+    }),
     (&["GRU"], |used| {
         (used.int("linear_before_reset") != Some(1)).then_some("rten has it with 'linear_before_reset' 1 only")
     }),
@@ -104,7 +107,7 @@ fn check_nodes(graph: &GraphProto, facts: &Facts<'_>) -> Result<(), LoadError> {
         inner_graphs(node).try_for_each(|graph| check_nodes(graph, facts))?;
         let rules = RULES.iter().filter(|(operators, _)| operators.contains(&node.operator()));
         let found = rules.map(|(_, rule)| rule).find_map(|rule| rule(Use { node, facts }));
-        if let Some(what) = found.filter(|_| node.domain_name() == "ai.onnx") {
+        if let Some(what) = found {
             return Err(refused(node, what));
         }
     }
@@ -116,8 +119,8 @@ fn inner_graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
 }
 
 fn refused(node: &NodeProto, what: &str) -> LoadError {
-    let (name, operator) = (node.name.as_deref().unwrap_or_default(), node.operator());
-    let detail = format!("node '{name}' (ai.onnx.{operator}): {what}");
+    let (name, domain, operator) = (node.name.as_deref().unwrap_or_default(), node.domain_name(), node.operator());
+    let detail = format!("node '{name}' ({domain}.{operator}): {what}");
     LoadError::new(LoadErrorKind::Unsupported, detail)
 }
 
@@ -276,6 +279,11 @@ mod tests {
             (
                 node("GRU", &["f", "f", "f"], &["y"]),
                 "node '' (ai.onnx.GRU): rten has it with 'linear_before_reset' 1 only",
+            ),
+            (node("LSTM", &["f", "f", "f", "v"], &["y"]), "fine"),
+            (
+                node("LSTM", &["f", "f", "f", "", "n"], &["y"]),
+                "node '' (ai.onnx.LSTM): rten takes every sequence to be whole, whatever 'sequence_lens' says",
             ),
             (node("MatMul", &["f", "v"], &["y"]), "fine"),
             (
