@@ -1,4 +1,4 @@
-"""The table that the boosters of the conformance suite are trained on and asked about."""
+"""The table that the boosters of the suite are trained on and asked about."""
 
 from dataclasses import dataclass
 

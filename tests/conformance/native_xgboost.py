@@ -1,6 +1,6 @@
-"""Conformance cases of XGBoost's own files: every objective and booster, both formats."""
+"""Cases of XGBoost's own files: every objective and booster, in both formats."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Case:
     categories: bool = False
     targets: int = 1
     ranking: bool = False
-    bounds: bool = field(default=False)
+    bounds: bool = False
 
 
 def objective(name: str, target: str, **parameters: Any) -> Case:

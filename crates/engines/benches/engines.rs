@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use loadonce_core::{Batch, DType, Engine, Model, ModelSpec, Progress, Session, Tensor};
+use loadonce_engines::lightgbm::LightGbm;
 use loadonce_engines::onnx::proto::TensorProto;
 use loadonce_engines::onnxruntime::{Library, OnnxRuntime};
 use loadonce_engines::rten_engine::Rten;
@@ -67,6 +68,7 @@ fn engines() -> Vec<(&'static str, Arc<dyn Engine>)> {
         ("onnx", Arc::new(Tabular)),
         ("onnx", Arc::new(Rten)),
         ("json", Arc::new(XgBoost)),
+        ("txt", Arc::new(LightGbm)),
     ]
 }
 

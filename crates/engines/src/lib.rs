@@ -9,6 +9,7 @@
 //! | --- | --- | --- |
 //! | `tabular` | `tabular::Tabular` | classical models in ONNX: linear models, trees, what stands before and after them |
 //! | `xgboost` | `xgboost::XgBoost` | models that XGBoost saved |
+//! | `lightgbm` | `lightgbm::LightGbm` | models that LightGBM saved |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
 //! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
 //!
@@ -28,12 +29,19 @@ pub mod tabular;
 #[cfg(feature = "xgboost")]
 pub mod xgboost;
 
-#[cfg(feature = "xgboost")]
+#[cfg(feature = "lightgbm")]
+pub mod lightgbm;
+
+#[cfg(any(feature = "xgboost", feature = "lightgbm"))]
+#[cfg_attr(
+    not(all(feature = "xgboost", feature = "lightgbm")),
+    expect(dead_code, reason = "no engine alone uses all of it")
+)]
 mod boosted;
 
-#[cfg(any(feature = "tabular", feature = "xgboost"))]
+#[cfg(any(feature = "tabular", feature = "xgboost", feature = "lightgbm"))]
 #[cfg_attr(
-    not(all(feature = "tabular", feature = "xgboost", test)),
+    not(all(feature = "tabular", feature = "xgboost", feature = "lightgbm")),
     expect(dead_code, reason = "no engine alone uses all of it")
 )]
 mod trees;

@@ -102,7 +102,11 @@ fn code_15_engine_missing() {
     let folder = Folder::new();
     folder.iris("iris");
     folder.write("iris/model.toml", "engine = 'tensorrt'");
-    expect(&check(&folder), 15, &["model 'iris'", "'tensorrt' is not there", "this build has tabular, xgboost"]);
+    expect(
+        &check(&folder),
+        15,
+        &["model 'iris'", "'tensorrt' is not there", "this build has tabular, xgboost, lightgbm, rten, onnxruntime"],
+    );
     folder.write("iris/model.toml", "engine = 'onnxruntime'");
     expect(&check(&folder), 15, &["model 'iris'", "asks for engine 'onnxruntime'", "switched off"]);
     let nowhere = run(["check", folder.path().to_str().unwrap(), "--onnxruntime", "nowhere.so"]);

@@ -11,6 +11,8 @@ mod sets;
 pub(crate) use self::forest::{Ballot, Branch, Column, Comparison, Forest, Mode, POSITIONS, Target, Vote};
 pub(crate) use self::grow::{Child, Grower, Split, TreeSource};
 pub(crate) use self::number::Number;
+#[cfg(feature = "lightgbm")]
+pub(crate) use self::number::ZERO_THRESHOLD;
 pub(crate) use self::sets::Sets;
 
 #[cfg(test)]

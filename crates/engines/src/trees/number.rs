@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use loadonce_core::Element;
 
 /// What LightGBM takes for zero, in double precision too: `kZeroThreshold` of its `include/LightGBM/meta.h`.
-pub(super) const ZERO_THRESHOLD: f32 = 1e-35;
+pub(crate) const ZERO_THRESHOLD: f32 = 1e-35;
 
 /// Single or double precision.
 pub(crate) trait Number: Element + PartialOrd + Debug + AddAssign {

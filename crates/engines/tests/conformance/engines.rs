@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use loadonce_core::Engine;
+use loadonce_engines::lightgbm::LightGbm;
 use loadonce_engines::onnxruntime::{Library, OnnxRuntime};
 use loadonce_engines::rten_engine::Rten;
 use loadonce_engines::tabular::Tabular;
@@ -41,6 +42,12 @@ pub(crate) fn contestants(onnxruntime: Option<&Path>) -> Vec<Contestant> {
             formats: &["json", "ubj"],
             must_pass: &["native"],
             exceptions: Exceptions::parse(include_str!("exceptions/xgboost.toml")),
+        },
+        Contestant {
+            engine: Arc::new(LightGbm),
+            formats: &["txt"],
+            must_pass: &["native"],
+            exceptions: Exceptions::parse(include_str!("exceptions/lightgbm.toml")),
         },
         Contestant {
             engine: Arc::new(Rten),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use loadonce_core::loader::{Chosen, Engines};
 use loadonce_core::{Dim, LoadError, ModelSpec, Progress, TensorSpec};
-use loadonce_engines::onnx::{OnnxFile, OperatorUse};
+use loadonce_engines::onnx::{OnnxFile, OperatorUse, Summary};
 use loadonce_server::report::readable_size;
 use serde::Serialize;
 
@@ -91,12 +91,7 @@ pub(super) fn inspect(settings: &Settings, engines: &InstalledEngines, json: boo
 fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, LoadError> {
     let progress = Progress::default();
     let Chosen { engine, reason } = engines.choose(spec, &progress)?;
-    let file = spec.file.read(&progress)?;
-    let main_bytes = file.len() as u64;
-    let file = OnnxFile::parse(file, spec.file.path())?;
-    let file_bytes = main_bytes + file.external_data()?.file_bytes();
-    let summary = file.summary();
-    drop(file);
+    let (file_bytes, summary) = look_into(spec, &progress)?;
     let model = engine.load(spec, &progress)?;
     let signature = spec.annotate(model.signature())?;
     Ok(Inspection {
@@ -117,6 +112,17 @@ fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, L
     })
 }
 
+/// The bytes on disk, and what an ONNX file says of itself.
+fn look_into(spec: &ModelSpec, progress: &Progress) -> Result<(u64, Summary), LoadError> {
+    let content = spec.file.read(progress)?;
+    let main_bytes = content.len() as u64;
+    if !InstalledEngines::is_onnx(spec.file.path()) {
+        return Ok((main_bytes, Summary::default()));
+    }
+    let file = OnnxFile::parse(content, spec.file.path())?;
+    Ok((main_bytes + file.external_data()?.file_bytes(), file.summary()))
+}
+
 impl Inspection {
     fn table(&self) -> String {
         let mut text = format!("{} version {}  {}\n", self.name, self.version, self.file);
@@ -134,9 +140,11 @@ impl Inspection {
         if let Some(producer) = &self.producer {
             row("made by", producer);
         }
-        row("opsets", &self.opsets.join(", "));
-        let operators: Vec<_> = self.operators.iter().map(Operator::to_string).collect();
-        row("operators", &operators.join(", "));
+        if !self.opsets.is_empty() {
+            row("opsets", &self.opsets.join(", "));
+            let operators: Vec<_> = self.operators.iter().map(Operator::to_string).collect();
+            row("operators", &operators.join(", "));
+        }
         for (label, tensors) in [("input", &self.inputs), ("output", &self.outputs)] {
             let width = tensors.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0);
             for tensor in tensors {

@@ -5,6 +5,7 @@ mod options;
 mod report;
 mod rule;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use loadonce_core::loader::{Chosen, Engines};
@@ -13,7 +14,7 @@ use loadonce_engines::onnx::{OnnxFile, Summary};
 #[cfg(feature = "onnxruntime")]
 use loadonce_engines::onnxruntime::{Library, OnnxRuntime, Search};
 
-use self::format::{Format, format_of};
+use self::format::Format;
 use self::rule::{Availability, ONNX_RUNTIME, Question};
 
 pub use self::options::{EngineOptions, UseOnnxRuntime, prepare_process};
@@ -37,6 +38,8 @@ impl InstalledEngines {
                 Arc::new(loadonce_engines::tabular::Tabular),
                 #[cfg(feature = "xgboost")]
                 Arc::new(loadonce_engines::xgboost::XgBoost),
+                #[cfg(feature = "lightgbm")]
+                Arc::new(loadonce_engines::lightgbm::LightGbm),
                 #[cfg(feature = "rten")]
                 Arc::new(loadonce_engines::rten_engine::Rten),
             ],
@@ -51,6 +54,11 @@ impl InstalledEngines {
     pub fn with_onnx_runtime(mut self, search: Search) -> Self {
         self.onnx_runtime = Some(search);
         self
+    }
+
+    /// Whether a file is read as ONNX.
+    pub fn is_onnx(path: &Path) -> bool {
+        Format::of(path) == Format::Onnx
     }
 
     /// Names of the engines that are part of this build.
@@ -78,13 +86,9 @@ impl InstalledEngines {
         Ok(Chosen { engine: self.engine(name)?, reason })
     }
 
-    /// The engine of a format that no other reads.
-    fn only_reader(&self, asked: Option<&str>, name: &'static str) -> Result<Chosen, LoadError> {
-        if let Some(asked) = asked.filter(|asked| *asked != name) {
-            let detail = format!("model.toml asks for engine '{asked}', but only '{name}' reads this format");
-            return Err(LoadError::new(LoadErrorKind::Unsupported, detail).advise("remove 'engine' from model.toml"));
-        }
-        Ok(Chosen { engine: self.engine(name)?, reason: format!("only {name} reads this format") })
+    fn choose_native(&self, asked: Option<&str>, format: (&'static str, &'static str)) -> Result<Chosen, LoadError> {
+        let (name, reason) = format::choose_native(asked, format, &self.embedded().collect::<Vec<_>>())?;
+        Ok(Chosen { engine: self.engine(name)?, reason })
     }
 
     fn engine(&self, name: &str) -> Result<Arc<dyn Engine>, LoadError> {
@@ -138,16 +142,16 @@ impl InstalledEngines {
 
 impl Engines for InstalledEngines {
     fn choose(&self, spec: &ModelSpec, progress: &Progress) -> Result<Chosen, LoadError> {
-        let path = spec.file.path();
-        let asked = spec.engine.as_deref();
-        let chosen = match format_of(path)? {
-            Format::Of(engine) => self.only_reader(asked, engine),
+        let (path, asked) = (spec.file.path(), spec.engine.as_deref());
+        match Format::of(path) {
             Format::Onnx => {
                 let file = OnnxFile::parse(spec.file.read(progress)?, path)?;
                 self.choose_for(asked, &file.summary())
             }
-        };
-        chosen.map_err(|error| error.at(path))
+            Format::Native { name, engine } => self.choose_native(asked, (name, engine)),
+            Format::Unread(name) => Err(format::unread(name)),
+        }
+        .map_err(|error| error.at(path))
     }
 }
 

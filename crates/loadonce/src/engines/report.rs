@@ -59,7 +59,8 @@ impl InstalledEngines {
 fn embedded(name: &'static str) -> EngineReport {
     let runs = match name {
         "tabular" => "classical models in ONNX (ai.onnx.ml)",
-        "xgboost" => "XGBoost's own files, .json and .ubj",
+        "xgboost" => "models that XGBoost saved (.json, .ubj)",
+        "lightgbm" => "models that LightGBM saved (.txt)",
         "rten" => "neural networks in ONNX",
         _ => "",
     };

@@ -16,8 +16,8 @@ use super::{Found, RepositoryError, RepositoryErrors};
 const MODEL_FILES: [&str; 8] =
     ["model.onnx", "model.json", "model.ubj", "model.txt", "model.joblib", "model.pkl", "model.py", "model.pt"];
 
-/// Extensions that make a file in a repository a model of its own.
-const MODEL_EXTENSIONS: [&str; 1] = ["onnx"];
+/// Extensions that make a file in a repository a model of its own. A `.json` or a `.txt` there may be anything.
+const MODEL_EXTENSIONS: [&str; 2] = ["onnx", "ubj"];
 
 /// Finds the models at `paths`: each a model file, a model folder, or a folder of those.
 ///
@@ -219,7 +219,11 @@ mod tests {
     #[test]
     fn files_folders_and_versions_are_found() {
         let folder = repository(&[
+            ("boosted.ubj", ""),
+            ("churn/model.json", ""),
+            ("credit/model.txt", ""),
             ("plain.onnx", ""),
+            ("plain.json", ""),
             ("iris/model.onnx", ""),
             ("resnet/1/model.onnx", ""),
             ("resnet/10/model.onnx", ""),
@@ -230,6 +234,9 @@ mod tests {
             ("_draft/notes.txt", ""),
         ]);
         let expected = [
+            model("boosted", "1", "boosted.ubj"),
+            model("churn", "1", "churn/model.json"),
+            model("credit", "1", "credit/model.txt"),
             model("iris", "1", "iris/model.onnx"),
             model("named", "7", "named/model.onnx"),
             model("plain", "1", "plain.onnx"),
