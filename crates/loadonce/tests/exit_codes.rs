@@ -29,7 +29,7 @@ fn code_0_fine_and_drained() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let ended = run(["check", examples().to_str().unwrap()]);
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stdout.ends_with("ok: 4 models loaded, 12 samples answered rightly\n"), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with("ok: 6 models loaded, 18 samples answered rightly\n"), "{}", ended.stdout);
 }
 
 #[test]
@@ -102,7 +102,11 @@ fn code_15_engine_missing() {
     let folder = Folder::new();
     folder.iris("iris");
     folder.write("iris/model.toml", "engine = 'tensorrt'");
-    expect(&check(&folder), 15, &["model 'iris'", "'tensorrt' is not there", "tabular, rten, onnxruntime"]);
+    expect(
+        &check(&folder),
+        15,
+        &["model 'iris'", "'tensorrt' is not there", "tabular, xgboost, lightgbm, rten, onnxruntime"],
+    );
     folder.write("iris/model.toml", "engine = 'onnxruntime'");
     expect(&check(&folder), 15, &["model 'iris'", "asks for engine 'onnxruntime'", "switched off"]);
     let nowhere = run(["check", folder.path().to_str().unwrap(), "--onnxruntime", "nowhere.so"]);
