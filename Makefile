@@ -17,9 +17,9 @@ CLIPPY := cargo clippy --quiet --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
 # The cheapest first.
-STEPS := style fences deny lint doc unit operators onnxruntime examples-check newuser browser
+STEPS := style fences deny lint doc unit operators conformance onnxruntime examples-check newuser browser
 
-.PHONY: help test ci fmt release advisories bench $(STEPS)
+.PHONY: help test ci fmt release advisories fuzz bench $(STEPS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,9 @@ release: ## Build the program as users do
 operators: release ## Compare every tabular operator with ONNX Runtime
 	@tests/operators.sh
 
+conformance: ## Have every engine answer the conformance cases, and check the README's table of engines
+	@tests/conformance.sh
+
 onnxruntime: release ## Test the engine with the ONNX Runtime library, and that it connects to nobody
 	@tests/onnxruntime.sh
 
@@ -82,6 +85,9 @@ newuser: release ## Probe a starting server as a new user would
 
 browser: release ## Look at the server's page with a real browser
 	@tests/browser.sh
+
+fuzz: ## Give the parsers of model files arbitrary bytes, each for FUZZ_SECONDS (600)
+	@fuzz/run.sh
 
 bench: ## Measure the engines side by side; see bench/README.md
 	@bench/engines.sh

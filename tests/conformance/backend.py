@@ -15,7 +15,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 from casefile import Expectation, write_expectation
-from onnx import ModelProto, TensorProto, TypeProto, ValueInfoProto, numpy_helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    TensorProto,
+    TypeProto,
+    ValueInfoProto,
+    numpy_helper,
+)
 from onnx.backend.test.case.node import collect_testcases
 from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.runner import Runner
@@ -33,10 +40,7 @@ def write(cases: Path, data: Path) -> None:
     here = Path(onnx.__file__).parent.parent / DATA
     old = replace(EXPECTATION, source=f"onnx {OLD_VERSION}")
     copy_group(data / DATA / "node", cases / f"node-{OLD_VERSION}", old)
-    known = {
-        identity(onnx.load(path, load_external_data=False))
-        for path in (data / DATA / "node").glob("*/model.onnx")
-    }
+    known = {identity(case) for case in (cases / f"node-{OLD_VERSION}").iterdir()}
     write_generated(cases / f"node-{onnx.__version__}", known)
     for kind in ["simple", "pytorch-operator", "pytorch-converted"]:
         copy_group(here / kind, cases / kind, EXPECTATION)
@@ -47,7 +51,21 @@ def copy_group(source: Path, group: Path, expectation: Expectation) -> None:
     for model in sorted(source.glob("*/model.onnx")):
         folder = group / model.parent.name
         shutil.copytree(model.parent, folder)
-        write_expectation(folder, tolerance(onnx.load(model), expectation))
+        graph = onnx.load(model).graph
+        name_bfloat16(folder, graph)
+        write_expectation(folder, tolerance(graph, expectation))
+
+
+def name_bfloat16(folder: Path, graph: GraphProto) -> None:
+    """onnx 1.17.0 wrote bfloat16 as the whole numbers that its bits make."""
+    for kind, infos in [("input", graph.input), ("output", graph.output)]:
+        for index, info in enumerate(infos):
+            if info.type.tensor_type.elem_type != TensorProto.BFLOAT16:
+                continue
+            for path in folder.glob(f"test_data_set_*/{kind}_{index}.pb"):
+                tensor = TensorProto.FromString(path.read_bytes())
+                tensor.data_type = TensorProto.BFLOAT16
+                path.write_bytes(tensor.SerializeToString())
 
 
 def write_generated(group: Path, known: set[bytes]) -> None:
@@ -56,21 +74,25 @@ def write_generated(group: Path, known: set[bytes]) -> None:
         warnings.simplefilter("ignore")
         tests = collect_testcases()
     for test in tests:
-        if identity(test.model) not in known:
-            write_test(group / test.name, test)
+        folder = group / test.name
+        write_test(folder, test)
+        if identity(folder) in known:
+            shutil.rmtree(folder)
 
 
-def identity(model: ModelProto) -> bytes:
-    """What makes two tests the same: graph and operator sets, not who wrote them."""
+def identity(case: Path) -> bytes:
+    """What makes two tests the same: graph, operator sets and data, not their names."""
+    model = onnx.load(case / "model.onnx", load_external_data=False)
     bare = ModelProto(graph=model.graph, opset_import=model.opset_import)
     bare.graph.name = ""
-    return bare.SerializeToString(deterministic=True)
+    data = [path.read_bytes() for path in sorted(case.glob("*/*.pb"))]
+    return b"".join([bare.SerializeToString(deterministic=True), *data])
 
 
 def write_test(folder: Path, test: TestCase) -> None:
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(test.model.SerializeToString())
-    write_expectation(folder, tolerance(test.model, EXPECTATION))
+    write_expectation(folder, tolerance(test.model.graph, EXPECTATION))
     graph = test.model.graph
     for index, (inputs, outputs) in enumerate(test.data_sets):
         target = folder / f"test_data_set_{index}"
@@ -96,8 +118,8 @@ def encoded(value: object, info: ValueInfoProto) -> bytes:
     return numpy_helper.from_array(np.asarray(value), info.name).SerializeToString()
 
 
-def tolerance(model: ModelProto, expectation: Expectation) -> Expectation:
-    types: list[TypeProto] = [output.type for output in model.graph.output]
+def tolerance(graph: GraphProto, expectation: Expectation) -> Expectation:
+    types: list[TypeProto] = [output.type for output in graph.output]
     if any(kind.tensor_type.elem_type == TensorProto.BFLOAT16 for kind in types):
         return replace(expectation, relative=BFLOAT16_RELATIVE)
     return expectation

@@ -67,4 +67,4 @@ def to_proto(name: str, array: np.ndarray) -> TensorProto:
     if array.dtype.kind in "OUS":
         texts = [str(text).encode() for text in array.ravel()]
         return helper.make_tensor(name, TensorProto.STRING, array.shape, texts)
-    return numpy_helper.from_array(np.ascontiguousarray(array), name)
+    return numpy_helper.from_array(np.asarray(array, order="C"), name)

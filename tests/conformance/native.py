@@ -5,10 +5,8 @@ from pathlib import Path
 import native_lightgbm
 import native_xgboost
 
-GROUP = "native"
 
-
-def write(out: Path, _data: Path) -> None:
+def write(group_folder: Path) -> None:
     """Trains a model for every objective and booster, and writes it as a case."""
-    native_xgboost.write(out / GROUP)
-    native_lightgbm.write(out / GROUP)
+    native_xgboost.write(group_folder)
+    native_lightgbm.write(group_folder)

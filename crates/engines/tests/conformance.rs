@@ -18,6 +18,7 @@ mod pattern;
 #[path = "conformance/report.rs"]
 mod report;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::panic;
 use std::path::Path;
@@ -88,11 +89,10 @@ fn judge_all(cases: &[Case], contestants: &[Contestant]) -> Vec<Verdict> {
 
 fn judge_one(case: &Case, contestants: &[Contestant]) -> Vec<Verdict> {
     let claiming = contestants.iter().filter(|contestant| contestant.formats.contains(&case.format()));
-    let verdict = |contestant: &Contestant| Verdict {
-        engine: contestant.name(),
-        group: case.group.clone(),
-        case: case.name.clone(),
-        outcome: Outcome::of(contestant.engine.as_ref(), case),
+    let verdict = |contestant: &Contestant| {
+        let outcome = Outcome::of(contestant.engine.as_ref(), case);
+        let operators = if outcome == Outcome::Passed { case.operators() } else { BTreeSet::new() };
+        Verdict { engine: contestant.name(), group: case.group.clone(), case: case.name.clone(), outcome, operators }
     };
     claiming.map(verdict).collect()
 }

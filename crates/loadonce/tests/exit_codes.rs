@@ -105,7 +105,7 @@ fn code_15_engine_missing() {
     expect(
         &check(&folder),
         15,
-        &["model 'iris'", "'tensorrt' is not there", "tabular, xgboost, lightgbm, rten, onnxruntime"],
+        &["model 'iris'", "'tensorrt' is not there", "this build has tabular, xgboost, lightgbm, rten, onnxruntime"],
     );
     folder.write("iris/model.toml", "engine = 'onnxruntime'");
     expect(&check(&folder), 15, &["model 'iris'", "asks for engine 'onnxruntime'", "switched off"]);

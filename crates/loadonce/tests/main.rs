@@ -13,3 +13,4 @@ mod fakes;
 mod loading;
 mod models;
 mod support;
+mod wrong_files;

@@ -7,8 +7,9 @@ from pathlib import Path
 import onnx
 
 TABLES = Path(__file__).parents[3] / "crates/engines/src/tabular/ops"
-DOMAINS = {"ML": "ai.onnx.ml", "ONNX": ""}
-ROW = re.compile(
+DOMAINS = {"ML": "ai.onnx.ml", "ONNX": "", "MICROSOFT": "com.microsoft"}
+# A row is written whole, or as `row("Name", since, ..)` with what differs before it.
+WHOLE = re.compile(
     r"Operator \{\s*"
     r"domain: (?P<domain>\w+),\s*"
     r'name: "(?P<name>\w+)",\s*'
@@ -16,6 +17,15 @@ ROW = re.compile(
     r"(?://.*\s*)*"
     r"until: (?:None|Some\((?P<until>\d+)\)),"
 )
+
+
+SHORT = re.compile(
+    r"(?:Operator \{ (?:domain: (?P<domain>\w+), )?(?:until: Some\((?P<until>\d+)\), )?"
+    r"\.\.)?"
+    r'row\(\s*"(?P<name>\w+)",\s*(?P<since>\d+),'
+)
+# The start of a row, to count them by.
+START = re.compile(r"^    (?:Operator \{|row\()", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,17 +55,18 @@ def operators() -> list[Operator]:
     """Every row of both tables."""
     rows = []
     for table in ("ml_table.rs", "onnx_table.rs"):
-        text = (TABLES / table).read_text()
+        text = (TABLES / table).read_text().partition("OPERATORS:")[2]
         found = [
             Operator(
-                DOMAINS[row["domain"]],
+                DOMAINS[row["domain"] or "ONNX"],
                 row["name"],
                 int(row["since"]),
                 int(row["until"]) if row["until"] else None,
             )
-            for row in ROW.finditer(text)
+            for form in (WHOLE, SHORT)
+            for row in form.finditer(text)
         ]
-        if not found or len(found) != text.count("\n    Operator {"):
+        if not found or len(found) != len(START.findall(text)):
             raise ValueError(f"{table} has a row that cannot be read")
         rows += found
     return rows

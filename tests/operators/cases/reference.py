@@ -41,9 +41,20 @@ class Reference:
         )
         self.names = [output.name for output in model.graph.output]
         self.classes = classes_of_maps(model.graph)
+        self.words = words_of_maps(model.graph)
 
     def answers(self, inputs: Tensors) -> Tensors:
-        """The outputs by name, maps as tensors in the order of their classes."""
+        """The outputs by name; maps are tables, columns in the order of their keys."""
+        if not self.words:
+            return self.run(inputs)
+        maps = [self.maps(name, table) for name, table in inputs.items()]
+        rows = zip(*maps, strict=True)
+        each = [self.run(dict(zip(inputs, row, strict=True))) for row in rows]
+        return {
+            name: np.concatenate([one[name] for one in each]) for name in self.names
+        }
+
+    def run(self, inputs: dict[str, Any]) -> Tensors:
         answers = dict(
             zip(self.names, self.session.run(self.names, inputs), strict=True)
         )
@@ -51,6 +62,14 @@ class Reference:
             rows = [[row[each] for each in classes] for row in answers[name]]
             answers[name] = np.array(rows, np.float32)
         return answers
+
+    def maps(self, name: str, table: np.ndarray) -> list[dict[Any, float]]:
+        """The rows of a table as maps without zeros."""
+        words = self.words[name]
+        return [
+            {word: value for word, value in zip(words, row, strict=True) if value != 0}
+            for row in table.tolist()
+        ]
 
 
 def classes_of_maps(graph: onnx.GraphProto) -> dict[str, list[Any]]:
@@ -62,6 +81,18 @@ def classes_of_maps(graph: onnx.GraphProto) -> dict[str, list[Any]]:
         ]
         for node in graph.node
         if node.op_type == "ZipMap"
+    }
+
+
+def words_of_maps(graph: onnx.GraphProto) -> dict[str, list[Any]]:
+    """The vocabulary of each DictVectorizer, by the name of its input."""
+    return {
+        node.input[0]: [
+            word.decode() if isinstance(word, bytes) else word
+            for word in onnx.helper.get_attribute_value(node.attribute[0])
+        ]
+        for node in graph.node
+        if node.op_type == "DictVectorizer"
     }
 
 

@@ -4,6 +4,7 @@
 //! file holds, which is enough to choose an engine; [`proto`] is the file's content for the engine that loads it.
 //! Weights in other files are found, checked and read in [`external`].
 
+pub mod advice;
 pub mod external;
 pub mod proto;
 pub mod summary;
@@ -42,15 +43,12 @@ impl OnnxFile {
     /// Anything but a model with a graph and operator sets is [`LoadErrorKind::Corrupt`], with what it looks like
     /// where that can be told: a pickle, a web page, a Git LFS pointer, a file cut short.
     pub fn parse(content: Bytes, path: &Path) -> Result<Self, LoadError> {
-        if let Some(kind) = sniff::other_kind(&content) {
-            return Err(corrupt(format!("expected an ONNX file, but it is {kind}")).at(path));
-        }
+        let kept = content.clone();
         let model = ModelProto::decode(content).map_err(|error| {
-            corrupt("expected an ONNX file, but it is cut short or no protocol buffer".to_owned())
-                .at(path)
-                .caused_by(error)
-        })?;
-        Self::check(model, path.to_owned()).map_err(|error| error.at(path))
+            corrupt("expected an ONNX file, but it is no protocol buffer".to_owned()).caused_by(error)
+        });
+        let file = model.and_then(|model| Self::check(model, path.to_owned()));
+        file.map_err(|error| sniff::explain(&kept).unwrap_or(error).at(path))
     }
 
     /// What the file holds.
@@ -204,7 +202,7 @@ mod tests {
             (&no_graph, "expected an ONNX file, but it has no graph"),
             (&no_opset, "the ONNX file imports no operator set"),
             (&no_output, "the ONNX graph has no outputs"),
-            (b"\xff\xff\xff", "expected an ONNX file, but it is cut short or no protocol buffer"),
+            (b"\xff\xff\xff", "expected an ONNX file, but it is no protocol buffer"),
         ];
         for (content, expected) in cases {
             let error = parse(content).unwrap_err();

@@ -403,6 +403,12 @@ impl SparseTensorProto {
 }
 
 impl NodeProto {
+    /// The node's name, or that of its first output where it has none.
+    pub fn label(&self) -> &str {
+        let name = self.name.as_deref().filter(|name| !name.is_empty());
+        name.or_else(|| self.output.first().map(String::as_str)).unwrap_or_default()
+    }
+
     /// The operator; empty where the file gives none.
     pub fn operator(&self) -> &str {
         self.op_type.as_deref().unwrap_or_default()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::constants::{self, Constant};
-use super::proto::{GraphProto, ModelProto, TensorProto, domain_name};
+use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, domain_name};
 use super::types::Port;
 
 /// What an ONNX file holds: enough to choose an engine, and to tell a person.
@@ -26,6 +26,8 @@ pub struct Summary {
     pub weights: Weights,
     /// Other files that hold weights, as the file names them.
     pub external_files: BTreeSet<String>,
+    /// A domain that is no part of ONNX, of an operator that the file does not define itself.
+    pub custom_domain: Option<String>,
 }
 
 /// An operator and how often a graph uses it.
@@ -39,6 +41,8 @@ pub struct OperatorUse {
     pub version: Option<i64>,
     /// Nodes that use it.
     pub count: usize,
+    /// The first such node: its name, or that of its first output where it has none.
+    pub node: String,
 }
 
 /// Number and size of a model's constants.
@@ -61,12 +65,15 @@ impl Summary {
         count_operators(graph, &mut counts);
         let constants = constants::constants(graph, &model.functions);
         let opsets = opsets(model);
-        let operators = counts.into_iter().map(|((domain, name), count)| {
+        let custom_domain = custom_domain(&counts, &model.functions);
+        let operators = counts.into_iter().map(|((domain, name), (first, count))| {
             let version = opsets.get(domain).copied();
-            OperatorUse { domain: domain.to_owned(), name: name.to_owned(), version, count }
+            let node = first.label().to_owned();
+            OperatorUse { domain: domain.to_owned(), name: name.to_owned(), version, count, node }
         });
         Self {
             operators: operators.collect(),
+            custom_domain,
             producer: producer(model),
             ir_version: model.ir_version.unwrap_or(0),
             inputs: inputs(graph),
@@ -74,6 +81,17 @@ impl Summary {
             weights: weights(&constants),
             external_files: external_files(&constants),
             opsets,
+        }
+    }
+}
+
+impl OperatorUse {
+    /// The first node that uses it, for messages: `node 'scale' (ai.onnx.ml.Scaler), operator set 3`.
+    pub fn first_node(&self) -> String {
+        let Self { node, domain, name, .. } = self;
+        match self.version {
+            Some(version) => format!("node '{node}' ({domain}.{name}), operator set {version}"),
+            None => format!("node '{node}' ({domain}.{name}), whose operator set the file does not import"),
         }
     }
 }
@@ -90,18 +108,28 @@ impl fmt::Display for OperatorUse {
     }
 }
 
-/// Nodes of each operator, by domain and name.
-type Counts<'a> = BTreeMap<(&'a str, &'a str), usize>;
+/// The first node of each operator and how many there are, by domain and name.
+type Counts<'a> = BTreeMap<(&'a str, &'a str), (&'a NodeProto, usize)>;
 
 // The decoder bounds how deep messages nest, and with it this recursion.
 fn count_operators<'a>(graph: &'a GraphProto, counts: &mut Counts<'a>) {
     for node in &graph.node {
-        *counts.entry((node.domain_name(), node.operator())).or_default() += 1;
+        counts.entry((node.domain_name(), node.operator())).or_insert((node, 0)).1 += 1;
         for attribute in &node.attribute {
             attribute.g.iter().for_each(|graph| count_operators(graph, counts));
             attribute.graphs.iter().for_each(|graph| count_operators(graph, counts));
         }
     }
+}
+
+/// Domains of which ONNX Runtime has operators (its documents, "Operator kernels").
+pub(super) const KNOWN_DOMAINS: [&str; 4] = ["ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"];
+
+fn custom_domain(counts: &Counts<'_>, functions: &[FunctionProto]) -> Option<String> {
+    let defined: BTreeSet<_> =
+        functions.iter().map(|own| (domain_name(own.domain.as_deref()), own.name_str())).collect();
+    let mut operators = counts.keys().filter(|operator| !defined.contains(operator));
+    operators.find(|(domain, _)| !KNOWN_DOMAINS.contains(domain)).map(|(domain, _)| (*domain).to_owned())
 }
 
 fn weights(constants: &[Constant<'_>]) -> Weights {

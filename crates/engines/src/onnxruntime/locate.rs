@@ -112,13 +112,13 @@ impl Surroundings {
 
     /// The packages' folders of every Python that the program may mean, the configured one first.
     fn python_folders(&self) -> Vec<PathBuf> {
-        let mut prefixes: Vec<PathBuf> = self.python.iter().filter_map(|python| prefix(python)).collect();
-        if prefixes.is_empty() {
-            prefixes.extend(self.environments.iter().cloned());
-            prefixes.extend(self.path.iter().filter_map(|folder| prefix(&folder.join("python3"))));
-            prefixes.extend(self.home.iter().map(|home| home.join(".local")));
+        let mut found: Vec<PathBuf> = self.python.iter().flat_map(|python| prefixes(python)).collect();
+        if found.is_empty() {
+            found.extend(self.environments.iter().cloned());
+            found.extend(self.path.iter().flat_map(|folder| prefixes(&folder.join("python3"))));
+            found.extend(self.home.iter().map(|home| home.join(".local")));
         }
-        let folders = distinct(prefixes.iter().flat_map(|prefix| packages(prefix)));
+        let folders = distinct(found.iter().flat_map(|prefix| packages(prefix)));
         folders.into_iter().map(|packages| packages.join("onnxruntime/capi")).collect()
     }
 
@@ -204,13 +204,26 @@ fn is_library_name(file: &Path) -> bool {
     name == "libonnxruntime.so" || name.starts_with("libonnxruntime.so.")
 }
 
-/// The folder above `bin/python3`, of the interpreter that is meant (a virtual environment keeps its own), or the
-/// folder of an environment itself.
-fn prefix(python: &Path) -> Option<PathBuf> {
+/// Folders with a `lib` of packages that an interpreter uses, or an environment's folder itself.
+///
+/// A virtual environment (`pyvenv.cfg`, PEP 405) has its own; another interpreter may be a link to where its packages
+/// are; a shim of pyenv runs the versions that the file `version` names.
+fn prefixes(python: &Path) -> Vec<PathBuf> {
     if python.is_dir() {
-        return Some(python.to_owned());
+        return vec![python.to_owned()];
     }
-    python.exists().then(|| python.parent()?.parent().map(Path::to_owned)).flatten()
+    let Some((folder, prefix)) = python.parent().and_then(|folder| Some((folder, folder.parent()?))) else {
+        return Vec::new();
+    };
+    if !python.exists() || prefix.join("pyvenv.cfg").exists() {
+        return python.exists().then(|| prefix.to_owned()).into_iter().collect();
+    }
+    if folder.ends_with("shims") {
+        let versions = fs::read_to_string(prefix.join("version")).unwrap_or_default();
+        return versions.lines().map(|version| prefix.join("versions").join(version.trim())).collect();
+    }
+    let real = python.canonicalize().ok().and_then(|real| real.parent()?.parent().map(Path::to_owned));
+    [Some(prefix.to_owned()), real].into_iter().flatten().collect()
 }
 
 /// `lib/python3.11/site-packages` and its like under a prefix.
@@ -322,6 +335,28 @@ mod tests {
         assert_eq!(search.found, Some(Found { place: Place::Executable, path }));
         let told: Vec<_> = search.attempts.iter().map(|attempt| attempt.problem.as_str()).collect();
         assert_eq!(told, ["is no shared library for this machine"]);
+    }
+
+    #[test]
+    fn an_interpreter_leads_to_its_packages() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let write = |path: &str| {
+            fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), "3.11.7\n").unwrap();
+        };
+        ["real/bin/python3.11", "venv/pyvenv.cfg", "pyenv/shims/python3", "pyenv/version"].into_iter().for_each(write);
+        for bin in ["linked/bin", "venv/bin"] {
+            fs::create_dir_all(root.join(bin)).unwrap();
+            std::os::unix::fs::symlink(root.join("real/bin/python3.11"), root.join(bin).join("python3")).unwrap();
+        }
+        let found = |python: &str| prefixes(&root.join(python));
+        let real = root.canonicalize().unwrap().join("real");
+        assert_eq!(found("linked/bin/python3"), [root.join("linked"), real]);
+        assert_eq!(found("venv/bin/python3"), [root.join("venv")]);
+        assert_eq!(found("pyenv/shims/python3"), [root.join("pyenv/versions/3.11.7")]);
+        assert_eq!(found("venv"), [root.join("venv")]);
+        assert!(found("nowhere/bin/python3").is_empty());
     }
 
     #[test]

@@ -13,12 +13,19 @@ pub(super) fn of(summary: &Summary, session: &Session, unzipped: &[Unzipped]) ->
     let outputs =
         summary.outputs.iter().map(|port| match unzipped.iter().find(|unzipped| unzipped.output == port.name()) {
             Some(unzipped) => Ok(unzipped.spec()),
-            None => spec("output", port, session.outputs()),
+            None => spec("output", port, session.outputs()).map(|spec| trusted(spec, summary)),
         });
     Ok(Signature {
         inputs: inputs.collect::<Result<_, LoadError>>()?,
         outputs: outputs.collect::<Result<_, LoadError>>()?,
     })
+}
+
+/// The output, in a classical model without its axes: converters declare others than their operators give (`[N]` for a
+/// column, `[1]` for the labels of all rows), and a right answer would be held back.
+fn trusted(spec: TensorSpec, summary: &Summary) -> TensorSpec {
+    let is_classical = summary.operators.iter().any(|used| used.domain == "ai.onnx.ml");
+    if is_classical { TensorSpec { dims: None, ..spec } } else { spec }
 }
 
 fn spec(side: &str, port: &Port, outlets: &[Outlet]) -> Result<TensorSpec, LoadError> {

@@ -6,8 +6,10 @@
 
 mod convert;
 mod external;
+mod facts;
 mod mapped;
 mod packing;
+mod rules;
 mod session;
 mod support;
 
@@ -23,7 +25,7 @@ use loadonce_core::{
 
 use self::mapped::MappedModel;
 use self::session::RtenSession;
-use crate::onnx::OnnxFile;
+use crate::onnx::{OnnxFile, OperatorUse, Summary, advice};
 
 pub use self::support::supports;
 
@@ -45,7 +47,7 @@ impl Engine for Rten {
         support::supports(&summary).and_then(|()| file.check_dense()).map_err(|error| error.at(path))?;
         let data = file.external_data()?;
         let (file, maps) = external::map(file, &data, progress)?;
-        support::check_constants(&file).map_err(|error| error.at(path))?;
+        support::check_contents(&file).map_err(|error| error.at(path))?;
         let weight_bytes = summary.weights.bytes + packing::packed_bytes(file.graph());
         // The cache and the parsed file hold on to the content, which is to be handed over, not copied.
         spec.file.release();
@@ -55,7 +57,7 @@ impl Engine for Rten {
         } else {
             file.encode()
         };
-        let model = guarded(|| MappedModel::load(content, maps)).map_err(|error| error.at(path))?;
+        let model = guarded(|| MappedModel::load(content, maps), &summary).map_err(|error| error.at(path))?;
         if progress.is_cancelled() {
             return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
         }
@@ -120,10 +122,10 @@ impl fmt::Debug for Network {
 }
 
 /// Runs rten's loading; a panic on the way, which a malformed graph can cause there, becomes an error.
-fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>) -> Result<T, LoadError> {
+fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>, summary: &Summary) -> Result<T, LoadError> {
     match panic::catch_unwind(AssertUnwindSafe(load)) {
         Ok(Ok(model)) => Ok(model),
-        Ok(Err(error)) => Err(load_error(error)),
+        Ok(Err(error)) => Err(lacking(&error, summary).unwrap_or_else(|| load_error(error))),
         Err(payload) => {
             let detail = format!("rten panicked while loading the model: {}", message(payload.as_ref()));
             Err(LoadError::new(LoadErrorKind::Unsupported, detail))
@@ -131,10 +133,27 @@ fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>) -> Result<T, 
     }
 }
 
+/// The error for an operator that rten does not have. That it is about one is in the text alone: `LRN operator not
+/// supported or not enabled`, `com.acme/Foo operator not supported`, `GeluMicrosoft operator not enabled because`.
+fn lacking(error: &::rten::LoadError, summary: &Summary) -> Option<LoadError> {
+    let text = error.to_string();
+    let (before, _) = text.split_once(" operator not ")?;
+    let name = before.rsplit([' ', '/']).next()?;
+    let is_it = |used: &&OperatorUse| used.name == name || error.node() == Some(&used.node);
+    let used = summary.operators.iter().find(is_it)?;
+    let detail = format!("{}: rten does not have this operator", used.first_node());
+    Some(LoadError::new(LoadErrorKind::Unsupported, detail).advise(advice::who_runs(&used.domain)))
+}
+
 fn load_error(error: ::rten::LoadError) -> LoadError {
     use ::rten::LoadErrorKind as Kind;
 
+    // A value that nothing gives, or a circle.
+    let is_broken = error.to_string().contains("planning error");
     match error.kind() {
+        _ if is_broken => LoadError::new(LoadErrorKind::Corrupt, "the graph does not hold together")
+            .advise("export the model again")
+            .caused_by(error),
         Kind::OperatorInvalid | Kind::OptimizeError | Kind::ShapeInferenceFailed | Kind::FormatNotEnabled => {
             LoadError::new(LoadErrorKind::Unsupported, "rten cannot run the model")
                 .advise("export the model with standard ONNX operators")

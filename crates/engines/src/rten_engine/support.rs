@@ -4,6 +4,7 @@ use ::rten::{DataType, NodeId, ValueType};
 use bytes::Bytes;
 use loadonce_core::{DType, LoadError, LoadErrorKind, Signature, TensorSpec};
 
+use super::rules;
 use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, data_type};
 use crate::onnx::{OnnxFile, Port, Summary, types};
 
@@ -27,7 +28,8 @@ pub fn supports(summary: &Summary) -> Result<(), LoadError> {
         Some(_) => {}
     }
     if let Some(used) = summary.operators.iter().find(|used| used.domain == "ai.onnx.ml") {
-        return Err(unsupported(format!("operator {}.{} is not one of a neural network", used.domain, used.name)));
+        let detail = format!("{}: rten has neural networks only", used.first_node());
+        return Err(unsupported(detail).advise("remove 'engine' from model.toml"));
     }
     for (side, ports) in [("input", &summary.inputs), ("output", &summary.outputs)] {
         ports.iter().try_for_each(|port| check_port(side, port))?;
@@ -69,9 +71,11 @@ fn inferred_dtype(model: &::rten::Model, id: NodeId) -> DType {
     }
 }
 
-/// Refuses constants that rten would change: whole numbers beyond 32 bits, and types that it does not have.
-pub(super) fn check_constants(file: &OnnxFile) -> Result<(), LoadError> {
-    check_graph(file.graph())
+/// Refuses constants that rten would change, which are whole numbers beyond 32 bits and types that it does not have,
+/// and uses of operators that it would answer wrongly.
+pub(super) fn check_contents(file: &OnnxFile) -> Result<(), LoadError> {
+    check_graph(file.graph())?;
+    rules::check(file.graph())
 }
 
 // The decoder bounds how deep messages nest, and with it this recursion.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use loadonce_core::tensor::MAX_RANK;
 use loadonce_core::{DType, Dim, Element, LoadError, RunError, Shape, Tensor};
 
 use super::node::Node;
@@ -15,6 +16,11 @@ pub(super) trait Kernel: fmt::Debug + Send + Sync {
     /// Bytes of the weights that it holds.
     fn weight_bytes(&self) -> usize {
         0
+    }
+
+    /// Whether it may run at load, where all its inputs are constants.
+    fn folds(&self) -> bool {
+        true
     }
 }
 
@@ -35,22 +41,72 @@ pub(super) struct Value {
     pub(super) labels: Vec<String>,
     /// The value itself, if it is a constant of the graph.
     pub(super) constant: Option<Tensor>,
+    /// Where the rows of a request are in it; `None` from an operator that takes each row for itself, which the plan
+    /// then settles.
+    pub(super) rows: Option<Rows>,
+    /// The axes of which this value is the lengths, where it is that.
+    pub(super) lengths_of: Option<Box<Value>>,
+    /// Whether this stands for an optional input that the node leaves out.
+    pub(super) missing: bool,
+}
+
+/// Where the rows of a request are in a value. Requests may share a run only if their rows stay apart to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Nowhere: the value is the same for all requests.
+    Absent,
+    /// Along this axis, and each entry depends on its own row only.
+    Along(usize),
+    /// The same with so many entries of this axis for each row, one behind the other.
+    Runs { axis: usize, each: usize },
+    /// An entry may depend on several rows, or on their number.
+    Mixed,
 }
 
 impl Value {
     pub(super) fn new(dtype: DType, dims: Option<Vec<Dim>>) -> Self {
-        Self { dtype, dims, labels: Vec::new(), constant: None }
+        Self { dtype, dims, labels: Vec::new(), constant: None, rows: None, lengths_of: None, missing: false }
     }
 
     pub(super) fn constant(tensor: Tensor) -> Self {
         let dims = tensor.shape().iter().map(|&length| Dim::Fixed(length)).collect();
-        Self { dtype: tensor.dtype(), dims: Some(dims), labels: Vec::new(), constant: Some(tensor) }
+        let value = Self::new(tensor.dtype(), Some(dims)).with_rows(Rows::Absent);
+        Self { constant: Some(tensor), ..value }
+    }
+
+    /// What stands for an optional input that a node leaves out.
+    pub(super) fn missing() -> Self {
+        Self { missing: true, ..Self::new(DType::Bool, None).with_rows(Rows::Absent) }
+    }
+
+    #[must_use]
+    pub(super) fn with_rows(mut self, rows: Rows) -> Self {
+        self.rows = Some(rows);
+        self
+    }
+
+    /// Where the rows are, of a value that a node takes.
+    pub(super) fn rows(&self) -> Rows {
+        self.rows.unwrap_or(Rows::Mixed)
+    }
+
+    /// The number of axes, where it is known.
+    pub(super) fn rank(&self) -> Option<usize> {
+        self.dims.as_ref().map(Vec::len)
     }
 
     #[must_use]
     pub(super) fn with_labels(mut self, labels: Vec<String>) -> Self {
         self.labels = labels;
         self
+    }
+
+    /// The number of axes of which this value is the lengths, where it is known and one that a tensor can have.
+    pub(super) fn length_of_shape(&self) -> Option<usize> {
+        match self.dims.as_deref() {
+            Some([Dim::Fixed(rank)]) if *rank <= MAX_RANK => Some(*rank),
+            _ => None,
+        }
     }
 
     /// How the value reads as a table.
@@ -126,18 +182,27 @@ impl Extent {
 /// The inputs of one node in a run.
 pub(super) struct Inputs<'a> {
     slots: &'a [Option<Tensor>],
-    positions: &'a [usize],
+    positions: &'a [Option<usize>],
 }
 
 impl<'a> Inputs<'a> {
-    pub(super) fn new(slots: &'a [Option<Tensor>], positions: &'a [usize]) -> Self {
+    pub(super) fn new(slots: &'a [Option<Tensor>], positions: &'a [Option<usize>]) -> Self {
         Self { slots, positions }
     }
 
     /// The input at that position of the node.
     pub(super) fn get(&self, index: usize) -> Result<&'a Tensor, RunError> {
-        let slot = self.positions.get(index).and_then(|&position| self.slots.get(position));
-        slot.and_then(Option::as_ref).ok_or_else(|| RunError::Failed(format!("input {index} was never computed")))
+        self.optional(index).ok_or_else(|| RunError::Failed(format!("input {index} was never computed")))
+    }
+
+    /// The input at that position, if the node has it.
+    pub(super) fn optional(&self, index: usize) -> Option<&'a Tensor> {
+        self.slots.get((*self.positions.get(index)?)?)?.as_ref()
+    }
+
+    /// How many inputs the node has, those left out included.
+    pub(super) fn len(&self) -> usize {
+        self.positions.len()
     }
 
     /// All inputs, in the node's order.
@@ -154,4 +219,16 @@ pub(super) fn invalid(detail: impl Into<String>) -> RunError {
 /// A tensor over freshly computed elements.
 pub(super) fn tensor<T: Element>(shape: Shape, elements: Vec<T>) -> Result<Tensor, RunError> {
     Tensor::from_vec(shape, elements).map_err(|error| RunError::Failed(error.to_string()))
+}
+
+/// Bytes that one value of a run may take: a shape that a request or a file asks for is refused beyond that.
+pub(super) const MAX_VALUE_BYTES: usize = 1 << 30;
+
+/// The number of elements of a shape, if a tensor of it is small enough to be made.
+pub(super) fn room(shape: &Shape, dtype: DType) -> Result<usize, RunError> {
+    let size = dtype.size().unwrap_or(size_of::<bytes::Bytes>());
+    let count = shape.element_count().filter(|count| count.saturating_mul(size) <= MAX_VALUE_BYTES);
+    count.filter(|_| shape.len() <= MAX_RANK).ok_or_else(|| {
+        invalid(format!("a tensor of {dtype} {shape} is too large, at most {MAX_VALUE_BYTES} bytes are allowed"))
+    })
 }

@@ -8,12 +8,15 @@
 //! The operators follow the ONNX-ML specification and, where it is silent, ONNX Runtime; where both speak and differ,
 //! the operator's file says which was chosen and why.
 
+mod compiler;
 mod kernel;
 mod labels;
+mod maps;
 mod node;
 mod numbers;
 mod ops;
 mod plan;
+mod program;
 mod session;
 #[cfg(test)]
 mod testing;
@@ -28,7 +31,7 @@ use loadonce_core::{
 use self::ops::Operator;
 use self::plan::Plan;
 use self::session::TabularSession;
-use crate::onnx::{OnnxFile, Summary};
+use crate::onnx::{OnnxFile, OperatorUse, Summary};
 
 /// The engine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,12 +40,8 @@ pub struct Tabular;
 /// An operator of a model that this engine cannot run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported {
-    /// The operator's domain; `ai.onnx` for the default one.
-    pub domain: String,
-    /// The operator.
-    pub operator: String,
-    /// Version of the domain's operator set, if the file imports one.
-    pub version: Option<i64>,
+    /// The operator and where it is used.
+    pub operator: OperatorUse,
     /// What is missing.
     pub reason: String,
 }
@@ -56,21 +55,16 @@ pub fn supports(summary: &Summary) -> Result<(), Vec<Unsupported>> {
         .iter()
         .filter_map(|used| {
             let reason = Operator::find(&used.domain, &used.name, used.version).err()?;
-            let (domain, operator) = (used.domain.clone(), used.name.clone());
-            Some(Unsupported { domain, operator, version: used.version, reason })
+            Some(Unsupported { operator: used.clone(), reason })
         })
         .collect();
     if unsupported.is_empty() { Ok(()) } else { Err(unsupported) }
 }
 
 impl fmt::Display for Unsupported {
-    /// For people: `ai.onnx.ml.SVMClassifier, operator set 3: the engine does not have it`.
+    /// For people: `node 'svm' (ai.onnx.ml.SVMClassifier), operator set 3: the engine does not have it`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.domain, self.operator)?;
-        if let Some(version) = self.version {
-            write!(formatter, ", operator set {version}")?;
-        }
-        write!(formatter, ": {}", self.reason)
+        write!(formatter, "{}: {}", self.operator.first_node(), self.reason)
     }
 }
 

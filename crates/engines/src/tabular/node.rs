@@ -1,31 +1,53 @@
 //! One node of the graph as an operator sees it while it is prepared: attributes by type, and errors that name the node.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use loadonce_core::{LoadError, LoadErrorKind, Tensor};
 
-use crate::onnx::proto::{AttributeProto, NodeProto, attribute_type};
+use super::kernel::Value;
+use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, attribute_type};
 
-/// A node with the version of its operator set.
+/// A node with the version of its operator set, and what a graph within it may need.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node<'a> {
     proto: &'a NodeProto,
     version: i64,
+    scope: Scope<'a>,
+}
+
+/// What a graph within a node sees of the graph around it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    /// Versions of the operator sets by domain.
+    pub(super) opsets: &'a BTreeMap<String, i64>,
+    /// The values that graphs within the node name; the node takes them behind its own inputs.
+    pub(super) captured: &'a [(&'a str, Value)],
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn new(proto: &'a NodeProto, version: i64) -> Self {
-        Self { proto, version }
+    pub(super) fn new(proto: &'a NodeProto, version: i64, scope: Scope<'a>) -> Self {
+        Self { proto, version, scope }
     }
 
-    /// The version of the operator set from which the operator is.
+    /// Version of the operator set that the node's operator is from.
     pub(super) fn version(&self) -> i64 {
         self.version
     }
 
+    /// What graphs within the node see.
+    pub(super) fn scope(&self) -> Scope<'a> {
+        self.scope
+    }
+
+    /// How many outputs the node names, those that nobody takes included.
+    pub(super) fn output_count(&self) -> usize {
+        self.proto.output.len()
+    }
+
     /// For messages: `node 'clf' (ai.onnx.ml.LinearClassifier)`.
     pub(super) fn label(&self) -> String {
-        let name = self.proto.name.as_deref().unwrap_or_default();
-        format!("node '{name}' ({}.{})", self.proto.domain_name(), self.proto.operator())
+        format!("node '{}' ({}.{})", self.proto.label(), self.proto.domain_name(), self.proto.operator())
     }
 
     /// The file contradicts itself or the operator's specification.
@@ -65,10 +87,20 @@ impl<'a> Node<'a> {
         Ok(attribute.map_or(&[], |attribute| &attribute.floats))
     }
 
+    /// An integer that stands for yes or no.
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, LoadError> {
+        Ok(self.int(name)?.map_or(default, |value| value != 0))
+    }
+
     /// Integers; empty if the node does not have them.
     pub(super) fn ints(&self, name: &str) -> Result<&'a [i64], LoadError> {
         let attribute = self.attribute(name, attribute_type::INTS)?;
         Ok(attribute.map_or(&[], |attribute| &attribute.ints))
+    }
+
+    /// Integers; `None` if the node does not have them.
+    pub(super) fn optional_ints(&self, name: &str) -> Result<Option<&'a [i64]>, LoadError> {
+        Ok(self.attribute(name, attribute_type::INTS)?.map(|attribute| &*attribute.ints))
     }
 
     /// Strings; empty if the node does not have them.
@@ -83,6 +115,13 @@ impl<'a> Node<'a> {
         let Some(proto) = attribute.and_then(|attribute| attribute.t.as_ref()) else { return Ok(None) };
         let tensor = proto.to_tensor().map_err(|detail| self.corrupt(format!("attribute '{name}': {detail}")))?;
         Ok(Some(tensor))
+    }
+
+    /// A graph, which the node must have.
+    pub(super) fn graph(&self, name: &str) -> Result<&'a GraphProto, LoadError> {
+        let attribute = self.attribute(name, attribute_type::GRAPH)?;
+        let graph = attribute.and_then(|attribute| attribute.g.as_deref());
+        graph.ok_or_else(|| self.corrupt(format!("no attribute '{name}'")))
     }
 
     /// An operator that ignores an attribute it does not know would answer wrongly without a word.

@@ -11,7 +11,7 @@ use crate::onnx::OnnxFile;
 use crate::onnx::proto::{NodeProto, TensorProto, data_type};
 use crate::onnx::testing::{
     ModelBuilder,
-    Value::{Floats, Int, Ints, Text, Texts},
+    Value::{Floats, Int, Ints, Tensor as Tensors, Text, Texts},
     float_tensor, int64_tensor, ml_node, node, outside, tensor_info, untyped,
 };
 
@@ -44,6 +44,49 @@ fn forest() -> ModelBuilder {
         .initializer(int64_tensor("shape", &[1], &[-1]));
     let model = [scaler, trees, cast, reshape, zip].into_iter().fold(model, ModelBuilder::node);
     model.output(untyped("output_label")).output(untyped("output_probability"))
+}
+
+/// A node each of the operators whose attributes refer to each other, over numbers and texts.
+fn zoo() -> ModelBuilder {
+    let list = |data_type: i32, raw: &'static [u8], count| {
+        let raw_data = Some(Bytes::from_static(raw));
+        let (dims, data_type) = (vec![count], Some(data_type));
+        Tensors(Box::new(TensorProto { dims, data_type, raw_data, ..TensorProto::default() }))
+    };
+    let machine = ml_node("SVMClassifier", &["x"], &["winner", "shares"])
+        .with("kernel_type", Text("RBF"))
+        .with("kernel_params", Floats(&[0.5, 0.0, 3.0]))
+        .with("support_vectors", Floats(&[1.0, 0.0, 0.0, 1.0, 1.0, 1.0]))
+        .with("vectors_per_class", Ints(&[1, 1, 1]))
+        .with("coefficients", Floats(&[1.0, -1.0, -1.0, 0.5, 0.5, -0.5]))
+        .with("rho", Floats(&[0.25, 0.0, -0.25]))
+        .with("prob_a", Floats(&[-1.0, -1.0, -1.0]))
+        .with("prob_b", Floats(&[0.0, 0.0, 0.0]))
+        .with("classlabels_strings", Texts(&["a", "ä", "b"]));
+    let trees = ml_node("TreeEnsemble", &["shares"], &["votes"])
+        .with("nodes_modes", list(data_type::UINT8, &[0, 6], 2))
+        .with("nodes_featureids", Ints(&[0, 2]))
+        .with("nodes_splits", list(data_type::FLOAT, &[0, 0, 0, 63, 0, 0, 0, 63], 2))
+        .with("membership_values", list(data_type::FLOAT, &[0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 192, 127], 3))
+        .with("nodes_truenodeids", Ints(&[1, 0]))
+        .with("nodes_trueleafs", Ints(&[0, 1]))
+        .with("nodes_falsenodeids", Ints(&[0, 1]))
+        .with("nodes_falseleafs", Ints(&[1, 1]))
+        .with("tree_roots", Ints(&[0, 1]))
+        .with("leaf_targetids", Ints(&[0, 1]))
+        .with("leaf_weights", list(data_type::FLOAT, &[0, 0, 0, 63, 0, 0, 128, 63], 2))
+        .with("n_targets", Int(2));
+    let encoder = ml_node("LabelEncoder", &["winner"], &["number"])
+        .with("keys_strings", Texts(&["a", "ä", "b"]))
+        .with("values_int64s", Ints(&[0, 1, 2]));
+    let one_hot = ml_node("OneHotEncoder", &["number"], &["ones"]).with("cats_int64s", Ints(&[2, 1, 0]));
+    let model = ModelBuilder::new().opset("", 17).opset("ai.onnx.ml", 5).input(tensor_info(
+        "x",
+        data_type::FLOAT,
+        &["batch", "2"],
+    ));
+    let model = [machine, trees, encoder, one_hot].into_iter().fold(model, ModelBuilder::node);
+    ["winner", "shares", "votes", "ones"].into_iter().fold(model, |model, name| model.output(untyped(name)))
 }
 
 fn load(model: &ModelBuilder) -> Result<Arc<dyn Model>, loadonce_core::LoadError> {
@@ -109,7 +152,10 @@ fn a_refused_request_leaves_the_session_usable() {
     let model = load(&open).unwrap();
     let mut session = model.open_session().unwrap();
     let error = session.run(&Batch::new(vec![floats(&[1, 3], &[0.0; 3])])).unwrap_err();
-    assert_eq!(error, RunError::InvalidInput("node '' (ai.onnx.ml.Scaler): expected 2 columns, got 3".to_owned()));
+    assert_eq!(
+        error,
+        RunError::InvalidInput("node 'scaled' (ai.onnx.ml.Scaler): expected 2 columns, got 3".to_owned())
+    );
     assert_eq!(session.run(&batch(&[[1.0, 2.0]])).unwrap()[0].len(), 1);
 }
 
@@ -119,17 +165,17 @@ fn operators_that_are_not_there_are_named() {
         .opset("", 17)
         .opset("ai.onnx.ml", 1)
         .input(tensor_info("x", data_type::FLOAT, &["", "2"]))
-        .node(ml_node("SVMRegressor", &["x"], &["y"]))
+        .node(ml_node("TfIdfVectorizer", &["x"], &["y"]))
         .node(node("Cast", &["y"], &["z"]).with("to", Int(1)))
         .output(untyped("z"));
     let file = OnnxFile::parse(Bytes::from(model.encode()), Path::new("m.onnx")).unwrap();
     let unsupported = supports(&file.summary()).unwrap_err();
     let texts: Vec<_> = unsupported.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, ["ai.onnx.ml.SVMRegressor, operator set 1: the engine does not have it"]);
+    assert_eq!(texts, ["node 'y' (ai.onnx.ml.TfIdfVectorizer), operator set 1: the engine does not have it"]);
     let error = load(&model).map(drop).unwrap_err();
     assert_eq!(error.kind(), LoadErrorKind::Unsupported);
-    assert!(error.detail().starts_with("node '' (ai.onnx.ml.SVMRegressor), operator set 1"), "{error}");
-    assert!(error.advice().unwrap().contains("TreeEnsembleClassifier"), "{error}");
+    assert!(error.detail().starts_with("node 'y' (ai.onnx.ml.TfIdfVectorizer), operator set 1"), "{error}");
+    assert!(error.advice().unwrap().contains("pip install onnxruntime"), "{error}");
     let file = OnnxFile::parse(Bytes::from(forest().encode()), Path::new("m.onnx")).unwrap();
     assert_eq!(supports(&file.summary()), Ok(()));
 }
@@ -158,7 +204,7 @@ fn graphs_that_do_not_hold_together_are_corrupt() {
     let cases = [
         (
             small().node(identity("z", "y")).output(untyped("y")),
-            "node '' (ai.onnx.Identity): input 'z' is given by no input, constant or earlier node",
+            "node 'y' (ai.onnx.Identity): input 'z' is given by no input, constant or earlier node",
         ),
         (small().node(identity("x", "y")).output(untyped("z")), "output 'z' is given by no node"),
         (
@@ -167,22 +213,22 @@ fn graphs_that_do_not_hold_together_are_corrupt() {
         ),
         (
             small().node(node("Identity", &[], &["y"])).output(untyped("y")),
-            "node '' (ai.onnx.Identity): 0 inputs, expected 1 or more",
+            "node 'y' (ai.onnx.Identity): 0 inputs, expected 1 or more",
         ),
         (
             small().node(node("Identity", &["x"], &["y", "z"])).output(untyped("y")),
-            "node '' (ai.onnx.Identity): 2 outputs, expected 1 at most",
+            "node 'y' (ai.onnx.Identity): 2 outputs, expected 1 at most",
         ),
         (
             small()
                 .node(identity("x", "y").with("to", Text("x")))
                 .node(node("Cast", &["y"], &["z"]).with("to", Text("1")))
                 .output(untyped("z")),
-            "node '' (ai.onnx.Identity), operator set 17: attribute 'to' is not supported",
+            "node 'y' (ai.onnx.Identity), operator set 17: attribute 'to' is not supported",
         ),
         (
             small().node(node("Cast", &["x"], &["y"]).with("to", Text("FLOAT"))).output(untyped("y")),
-            "node '' (ai.onnx.Cast): attribute 'to' is of type 3, expected type 2",
+            "node 'y' (ai.onnx.Cast): attribute 'to' is of type 3, expected type 2",
         ),
     ];
     for (model, expected) in cases {
@@ -236,10 +282,12 @@ fn constants_may_lie_in_a_file_beside_the_model() {
 
 #[test]
 fn a_model_cut_short_anywhere_is_an_error() {
-    let content = Bytes::from(forest().encode());
-    assert!(try_content(content.clone()));
-    for length in 0..content.len() {
-        assert!(!try_content(content.slice(..length)), "cut to {length} of {} bytes", content.len());
+    for model in [forest(), zoo()] {
+        let content = Bytes::from(model.encode());
+        assert!(try_content(content.clone()));
+        for length in 0..content.len() {
+            assert!(!try_content(content.slice(..length)), "cut to {length} of {} bytes", content.len());
+        }
     }
 }
 
@@ -266,9 +314,10 @@ proptest! {
 
     #[test]
     fn a_model_with_changed_bytes_never_panics(
+        is_zoo in any::<bool>(),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)
     ) {
-        let mut content = forest().encode();
+        let mut content = if is_zoo { zoo() } else { forest() }.encode();
         for (at, byte) in changes {
             let at = at.index(content.len());
             content[at] = byte;

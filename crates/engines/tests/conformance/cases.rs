@@ -1,10 +1,12 @@
 //! Cases as they lie on disk: `GROUP/CASE/model.*`, `case.json`, `test_data_set_N/{input,output}_I.pb`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use loadonce_core::sample::Tolerance;
 use loadonce_core::{NamedTensor, TensorSpec};
+use loadonce_engines::onnx::OnnxFile;
 use loadonce_engines::onnx::proto::TensorProto;
 use prost::Message as _;
 use serde::Deserialize;
@@ -69,6 +71,13 @@ impl Case {
 
     pub(crate) fn tolerance(&self) -> Tolerance {
         Tolerance { absolute: self.expectation.absolute, relative: self.expectation.relative }
+    }
+
+    /// The operators that a model in ONNX uses, as `ai.onnx.Add`; none of a model in another format.
+    pub(crate) fn operators(&self) -> BTreeSet<String> {
+        let file = fs::read(&self.model).ok().and_then(|content| OnnxFile::parse(content.into(), &self.model).ok());
+        let used = file.map(|file| file.summary().operators).unwrap_or_default();
+        used.into_iter().map(|used| format!("{}.{}", used.domain, used.name)).collect()
     }
 
     /// The data sets; a case without any is an error, for it would prove nothing.

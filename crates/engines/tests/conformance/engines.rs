@@ -4,6 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use loadonce_core::Engine;
+use loadonce_engines::lightgbm::LightGbm;
+use loadonce_engines::onnxruntime::{Library, OnnxRuntime};
+use loadonce_engines::rten_engine::Rten;
+use loadonce_engines::tabular::Tabular;
+use loadonce_engines::xgboost::XgBoost;
 
 use super::exceptions::Exceptions;
 
@@ -23,36 +28,43 @@ impl Contestant {
     }
 }
 
-/// All engines of this build. `onnxruntime` is the library of ONNX Runtime; without it that engine is left out.
-pub(crate) fn contestants(_onnxruntime: Option<&Path>) -> Vec<Contestant> {
-    vec![
-        #[cfg(feature = "tabular")]
+/// All engines. `onnxruntime` is the library of ONNX Runtime; without it that engine is left out.
+pub(crate) fn contestants(onnxruntime: Option<&Path>) -> Vec<Contestant> {
+    let mut contestants = vec![
         Contestant {
-            engine: Arc::new(loadonce_engines::tabular::Tabular),
+            engine: Arc::new(Tabular),
             formats: &["onnx"],
             must_pass: &["trained"],
             exceptions: Exceptions::parse(include_str!("exceptions/tabular.toml")),
         },
-        #[cfg(feature = "xgboost")]
         Contestant {
-            engine: Arc::new(loadonce_engines::xgboost::XgBoost),
+            engine: Arc::new(XgBoost),
             formats: &["json", "ubj"],
             must_pass: &["native"],
             exceptions: Exceptions::parse(include_str!("exceptions/xgboost.toml")),
         },
-        #[cfg(feature = "lightgbm")]
         Contestant {
-            engine: Arc::new(loadonce_engines::lightgbm::LightGbm),
+            engine: Arc::new(LightGbm),
             formats: &["txt"],
             must_pass: &["native"],
             exceptions: Exceptions::parse(include_str!("exceptions/lightgbm.toml")),
         },
-        #[cfg(feature = "rten")]
         Contestant {
-            engine: Arc::new(loadonce_engines::rten_engine::Rten),
+            engine: Arc::new(Rten),
             formats: &["onnx"],
             must_pass: &[],
             exceptions: Exceptions::parse(include_str!("exceptions/rten.toml")),
         },
-    ]
+    ];
+    contestants.extend(onnxruntime.map(|library| Contestant {
+        engine: Arc::new(runtime(library)),
+        formats: &["onnx"],
+        must_pass: &["trained", "networks"],
+        exceptions: Exceptions::parse(include_str!("exceptions/onnxruntime.toml")),
+    }));
+    contestants
+}
+
+fn runtime(library: &Path) -> OnnxRuntime {
+    OnnxRuntime::new(Library::open(library).expect("LOADONCE_ONNXRUNTIME is the library of ONNX Runtime"))
 }

@@ -107,3 +107,56 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use loadonce_core::testing::{FakeEngine, Script, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC};
+    use loadonce_engines::onnx::proto::{TensorProto, data_type};
+    use prost::Message as _;
+
+    use super::super::cases;
+    use super::*;
+
+    fn write(path: &Path, name: &str, elements: &[f32]) {
+        let tensor = TensorProto {
+            name: Some(name.to_owned()),
+            dims: vec![1, 2],
+            data_type: Some(data_type::FLOAT),
+            float_data: elements.to_vec(),
+            ..TensorProto::default()
+        };
+        fs::write(path, tensor.encode_to_vec()).unwrap();
+    }
+
+    /// What the fake, which doubles its input, makes of a case.
+    fn outcome(script: Script, input: [f32; 2], output: [f32; 2]) -> &'static str {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("group/case/test_data_set_0");
+        fs::create_dir_all(&data).unwrap();
+        fs::write(data.with_file_name("model.fake"), "").unwrap();
+        let expectation = r#"{"source": "hand", "relative": 1e-5, "absolute": 1e-6}"#;
+        fs::write(data.with_file_name("case.json"), expectation).unwrap();
+        write(&data.join("input_0.pb"), "x", &input);
+        write(&data.join("output_0.pb"), "y", &output);
+        let found = cases::find(folder.path()).unwrap();
+        assert_eq!(found[0].id(), "group/case");
+        Outcome::of(&FakeEngine::new(script), &found[0]).name()
+    }
+
+    #[test]
+    fn every_outcome_is_told_by_its_name() {
+        let fine = Script::default;
+        let failing = |kind| Script { fails: Some(kind), ..Script::default() };
+        assert_eq!(outcome(fine(), [1.0, 2.0], [2.0, 4.0]), "passed");
+        assert_eq!(outcome(fine(), [1.0, 2.0], [2.0, 4.1]), "wrong");
+        assert_eq!(outcome(fine(), [TRIGGER_LOSE_ROW, 2.0], [-6.0, 4.0]), "wrong");
+        assert_eq!(outcome(fine(), [TRIGGER_FAIL, 2.0], [-4.0, 4.0]), "run_failed");
+        assert_eq!(outcome(fine(), [TRIGGER_PANIC, 2.0], [-2.0, 4.0]), "panicked");
+        assert_eq!(outcome(Script { panics: true, ..fine() }, [1.0, 2.0], [2.0, 4.0]), "panicked");
+        assert_eq!(outcome(failing(LoadErrorKind::Unsupported), [1.0, 2.0], [2.0, 4.0]), "refused");
+        assert_eq!(outcome(failing(LoadErrorKind::Corrupt), [1.0, 2.0], [2.0, 4.0]), "load_failed");
+    }
+}

@@ -16,6 +16,8 @@ pub(crate) struct Verdict {
     pub(crate) group: String,
     pub(crate) case: String,
     pub(crate) outcome: Outcome,
+    /// The operators of a model that passed.
+    pub(crate) operators: BTreeSet<String>,
 }
 
 /// All verdicts, in the order of engine, group and case.
@@ -23,8 +25,8 @@ pub(crate) struct Verdict {
 pub(crate) struct Report {
     /// Whose answers were expected, by group.
     sources: BTreeMap<String, BTreeSet<String>>,
-    /// The engines, in the order in which they are listed.
-    engines: Vec<&'static str>,
+    /// The engines in the order in which they are listed, with the formats that they claim.
+    engines: Vec<(&'static str, &'static [&'static str])>,
     verdicts: Vec<Verdict>,
 }
 
@@ -45,7 +47,8 @@ impl Report {
         for case in cases {
             sources.entry(case.group.clone()).or_default().insert(case.expectation.source.clone());
         }
-        Self { sources, engines: contestants.iter().map(Contestant::name).collect(), verdicts }
+        let engines = contestants.iter().map(|contestant| (contestant.name(), contestant.formats)).collect();
+        Self { sources, engines, verdicts }
     }
 
     /// Outcomes that no exception allows, and, where `all` cases were judged, exceptions that are no longer true.
@@ -74,20 +77,28 @@ impl Report {
         unknown.chain(stale).collect()
     }
 
-    /// `{"sources": {GROUP: [..]}, "counts": {ENGINE: {GROUP: {OUTCOME: n}}}, "reasons": {ENGINE: {CASE: ".."}}}`
+    /// By engine: the formats that it claims, the operators of models that passed, how many cases of a group had which
+    /// outcome, and why a case did not pass. By group: whose answers were expected.
     pub(crate) fn to_json(&self) -> String {
-        let mut counts: BTreeMap<&str, BTreeMap<&str, BTreeMap<&str, usize>>> = BTreeMap::new();
-        let mut reasons: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
-        for verdict in &self.verdicts {
-            let Verdict { engine, group, outcome, .. } = verdict;
-            *counts.entry(engine).or_default().entry(group).or_default().entry(outcome.name()).or_default() += 1;
+        let engines: BTreeMap<_, _> =
+            self.engines.iter().map(|(name, formats)| (*name, self.engine_json(name, formats))).collect();
+        let value = json!({ "sources": self.sources, "engines": engines });
+        format!("{value:#}\n")
+    }
+
+    fn engine_json(&self, engine: &str, formats: &[&str]) -> Value {
+        let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+        let mut reasons: BTreeMap<String, String> = BTreeMap::new();
+        let mut operators: BTreeSet<&str> = BTreeSet::new();
+        for verdict in self.verdicts.iter().filter(|verdict| verdict.engine == engine) {
+            let outcome = &verdict.outcome;
+            *counts.entry(&verdict.group).or_default().entry(outcome.name()).or_default() += 1;
+            operators.extend(verdict.operators.iter().map(String::as_str));
             if *outcome != Outcome::Passed {
-                let text = format!("{}: {}", outcome.name(), outcome.reason());
-                reasons.entry(engine).or_default().insert(verdict.id(), text);
+                reasons.insert(verdict.id(), format!("{}: {}", outcome.name(), outcome.reason()));
             }
         }
-        let value: Value = json!({ "sources": self.sources, "counts": counts, "reasons": reasons });
-        format!("{value:#}\n")
+        json!({ "formats": formats, "operators": operators, "counts": counts, "reasons": reasons })
     }
 
     fn count(&self, engine: &str, group: &str, outcome: &str) -> usize {
@@ -102,7 +113,7 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:<12} {:<18}", "engine", "group")?;
         Outcome::NAMES.iter().try_for_each(|name| write!(formatter, " {name:>11}"))?;
-        for engine in &self.engines {
+        for (engine, _) in &self.engines {
             for group in self.sources.keys() {
                 let counts = Outcome::NAMES.map(|name| self.count(engine, group, name));
                 if counts.iter().sum::<usize>() == 0 {

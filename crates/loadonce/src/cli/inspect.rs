@@ -187,7 +187,7 @@ impl From<&Dim> for Axis {
 
 impl From<OperatorUse> for Operator {
     fn from(operator: OperatorUse) -> Self {
-        let OperatorUse { domain, name, version, count } = operator;
+        let OperatorUse { domain, name, version, count, .. } = operator;
         Self { domain, name, version, count }
     }
 }

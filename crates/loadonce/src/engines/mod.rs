@@ -80,6 +80,7 @@ impl InstalledEngines {
             is_classical: summary.operators.iter().any(|operator| operator.domain == "ai.onnx.ml"),
             tabular_lacks: tabular_lacks(summary),
             rten_refuses: rten_refuses(summary),
+            custom_domain: summary.custom_domain.clone(),
         };
         let (name, reason) = question.choose()?;
         Ok(Chosen { engine: self.engine(name)?, reason })

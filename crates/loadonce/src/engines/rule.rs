@@ -3,6 +3,7 @@
 use std::fmt;
 
 use loadonce_core::{LoadError, LoadErrorKind};
+use loadonce_engines::onnx::advice;
 
 /// What the choice depends on.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Question<'a> {
     pub(super) tabular_lacks: Vec<String>,
     /// Why rten cannot be trusted with the model, if so.
     pub(super) rten_refuses: Option<String>,
+    /// A domain of some operator that no engine has.
+    pub(super) custom_domain: Option<String>,
 }
 
 /// What is known of the ONNX Runtime library before it is opened.
@@ -49,7 +52,7 @@ pub(super) const RTEN: &str = "rten";
 pub(super) const ONNX_RUNTIME: &str = "onnxruntime";
 
 /// The command that gets ONNX Runtime where Python is.
-pub(super) const INSTALL: &str = "pip install onnxruntime";
+pub(super) const INSTALL: &str = advice::INSTALL_ONNX_RUNTIME;
 
 impl Question<'_> {
     /// The engine and why, in a clause. Nothing falls back later: a model whose engine cannot load it fails.
@@ -108,8 +111,9 @@ impl Question<'_> {
             reasons.push(format!("rten: {reason}"));
         }
         let detail = format!("no engine here runs this model; {}", reasons.join("; "));
-        let advice = match self.onnx_runtime {
-            Availability::Without(reason) => format!("ONNX Runtime runs it, but {reason}"),
+        let advice = match (&self.custom_domain, &self.onnx_runtime) {
+            (Some(domain), _) => advice::no_engine(domain),
+            (None, Availability::Without(reason)) => format!("ONNX Runtime runs it, but {reason}"),
             _ => format!("install ONNX Runtime, which runs it: {INSTALL}"),
         };
         LoadError::new(LoadErrorKind::Unsupported, detail.trim_end_matches("; ")).advise(advice)
@@ -136,6 +140,7 @@ mod tests {
     use super::*;
 
     const CONV: &[&str] = &["ai.onnx.Conv"];
+    const CUSTOM: &[&str] = &["com.acme.Foo"];
     const NONE: &[&str] = &[];
 
     /// A model: whether it is classical, what tabular lacks of it, whether rten takes it.
@@ -143,6 +148,7 @@ mod tests {
 
     const CLASSICAL: Model = (true, NONE, false);
     const CLASSICAL_WITH_CONV: Model = (true, CONV, false);
+    const CLASSICAL_WITH_CUSTOM: Model = (true, CUSTOM, false);
     const NETWORK: Model = (false, CONV, true);
     const OLD_NETWORK: Model = (false, CONV, false);
     const OLD_PERCEPTRON: Model = (false, NONE, false);
@@ -155,6 +161,7 @@ mod tests {
             is_classical,
             tabular_lacks: lacks.iter().map(|name| (*name).to_owned()).collect(),
             rten_refuses: (!rten).then(|| "opset 9 is too old".to_owned()),
+            custom_domain: lacks.contains(&"com.acme.Foo").then(|| "com.acme".to_owned()),
         };
         match question.choose() {
             Ok((engine, reason)) => format!("{engine}: {reason}"),
@@ -174,6 +181,12 @@ mod tests {
                 missing(),
                 "no engine here runs this model; tabular lacks ai.onnx.Conv; install ONNX Runtime, which runs it: \
                  pip install onnxruntime",
+            ),
+            (
+                CLASSICAL_WITH_CUSTOM,
+                missing(),
+                "no engine here runs this model; tabular lacks com.acme.Foo; export the model without operators of the \
+                 domain 'com.acme', which no engine has",
             ),
             (NETWORK, Availability::Found, "onnxruntime: ONNX Runtime runs all of ONNX"),
             (NETWORK, missing(), "rten: a neural network; ONNX Runtime is not installed"),

@@ -6,7 +6,7 @@ use loadonce_core::{
 };
 
 use super::Rten;
-use crate::onnx::proto::{TensorProto, data_type};
+use crate::onnx::proto::{NodeProto, TensorProto, data_type};
 use crate::onnx::testing::{ModelBuilder, Value::Int, float_tensor, int64_tensor, ml_node, node, tensor_info, untyped};
 
 mod external;
@@ -77,9 +77,34 @@ fn an_operator_that_rten_does_not_have_is_named() {
     let model = network(13).node(node("LRN", &["17"], &["z"]));
     let error = error_of(&model);
     assert_eq!(error.kind(), LoadErrorKind::Unsupported);
-    assert!(error.to_string().contains("LRN"), "{error}");
+    assert_eq!(error.detail(), "node 'z' (ai.onnx.LRN), operator set 13: rten does not have this operator");
+    let advice = "install ONNX Runtime, which runs it: pip install onnxruntime";
+    assert_eq!(error.advice(), Some(advice));
+    let named = NodeProto {
+        name: Some("g".to_owned()),
+        domain: Some("com.microsoft".to_owned()),
+        ..node("Gelu", &["17"], &["z"])
+    };
+    let error = error_of(&network(13).opset("com.microsoft", 1).node(named));
+    assert_eq!(error.detail(), "node 'g' (com.microsoft.Gelu), operator set 1: rten does not have this operator");
+    assert_eq!(error.advice(), Some(advice));
+    let custom = NodeProto { domain: Some("com.acme".to_owned()), ..node("Foo", &["17"], &["z"]) };
+    let error = error_of(&network(13).opset("com.acme", 2).node(custom));
+    assert_eq!(error.detail(), "node 'z' (com.acme.Foo), operator set 2: rten does not have this operator");
+    let advice = "export the model without operators of the domain 'com.acme', which no engine has";
+    assert_eq!(error.advice(), Some(advice));
     let error = error_of(&network(13).opset("ai.onnx.ml", 1).node(ml_node("Scaler", &["17"], &["z"])));
-    assert_eq!(error.detail(), "operator ai.onnx.ml.Scaler is not one of a neural network");
+    assert_eq!(error.detail(), "node 'z' (ai.onnx.ml.Scaler), operator set 1: rten has neural networks only");
+}
+
+#[test]
+fn a_graph_that_does_not_hold_together_is_corrupt() {
+    for input in ["nowhere", "z"] {
+        let broken = network(13).node(node("Relu", &[input], &["z"])).output(tensor_info("z", data_type::FLOAT, &[]));
+        let error = error_of(&broken);
+        assert_eq!((error.kind(), error.detail()), (LoadErrorKind::Corrupt, "the graph does not hold together"));
+        assert!(error.to_string().contains(&format!("\"{input}\"")), "{error}");
+    }
 }
 
 #[test]
@@ -211,7 +236,7 @@ fn a_panic_while_running_is_that_runs_error_and_the_session_goes_on() {
 
 #[test]
 fn a_panic_while_loading_is_an_error() {
-    let error = super::guarded::<()>(|| panic!("index out of bounds")).unwrap_err();
+    let error = super::guarded::<()>(|| panic!("index out of bounds"), &crate::onnx::Summary::default()).unwrap_err();
     assert_eq!(error.kind(), LoadErrorKind::Unsupported);
     assert_eq!(error.detail(), "rten panicked while loading the model: index out of bounds");
 }

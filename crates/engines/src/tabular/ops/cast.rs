@@ -34,7 +34,7 @@ pub(super) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, Loa
     let code = node.int("to")?.and_then(|code| i32::try_from(code).ok()).unwrap_or(0);
     let to = types::dtype(code).filter(|to| DTYPES.contains(to));
     let to = to.ok_or_else(|| node.unsupported(format!("a cast to {}", types::data_type_name(code))))?;
-    let output = Value::new(to, input.dims.clone()).with_labels(input.labels.clone());
+    let output = Value { rows: input.rows, ..Value::new(to, input.dims.clone()).with_labels(input.labels.clone()) };
     Ok(Prepared { kernel: Box::new(Cast { to }), outputs: vec![output] })
 }
 

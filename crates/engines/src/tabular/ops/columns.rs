@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use loadonce_core::{DType, Dim, Element, LoadError, RunError, Shape, Tensor};
 
-use crate::tabular::kernel::{Inputs, Kernel, NUMBERS, Prepared, Value, invalid, tensor};
+use crate::tabular::kernel::{Inputs, Kernel, NUMBERS, Prepared, Rows, Value, invalid, tensor};
 use crate::tabular::node::Node;
 use crate::tabular::numbers::{Real, elements};
 
@@ -24,8 +24,24 @@ pub(super) fn prepare_extractor(node: &Node<'_>, inputs: &[Value]) -> Result<Pre
     input.expect(&[DType::Fp32, DType::Fp64, DType::Int64, DType::Int32, DType::Bytes], node)?;
     positions.expect(&[DType::Int64], node)?;
     check_constant_positions(node, input, positions)?;
-    let output = Value::new(input.dtype, extracted_dims(input, positions));
+    let mut output = Value::new(input.dtype, extracted_dims(input, positions));
+    if let (Some(rows), Some(rank)) = (picked_rows(input, positions), output.rank()) {
+        output = output.with_rows(match rows {
+            1 => Rows::Along(rank - 1),
+            each => Rows::Runs { axis: rank - 1, each },
+        });
+    }
     Ok(Prepared { kernel: Box::new(ArrayFeatureExtractor), outputs: vec![output] })
+}
+
+/// How many positions each row of a request has, where constants are picked by them: exporters turn the class of each
+/// row, or those of its neighbours, into labels that way, and what was rows is columns then.
+fn picked_rows(input: &Value, positions: &Value) -> Option<usize> {
+    let (Rows::Absent, Rows::Along(0)) = (input.rows(), positions.rows()) else { return None };
+    positions.dims.as_deref()?.iter().skip(1).try_fold(1_usize, |product, dim| match dim {
+        Dim::Fixed(length) => product.checked_mul(*length),
+        Dim::Dynamic(_) => None,
+    })
 }
 
 fn check_constant_positions(node: &Node<'_>, input: &Value, positions: &Value) -> Result<(), LoadError> {

@@ -1,7 +1,8 @@
 //! The operators of `ai.onnx.ml`, the domain of classical models.
 
 use super::{
-    MANY, ML, Operator, binarizer, columns, imputer, label_encoder, linear, normalizer, one_hot, passing, scaler, tree,
+    MANY, ML, Operator, binarizer, columns, dict_vectorizer, imputer, label_encoder, linear, normalizer, one_hot,
+    passing, scaler, svm, tree,
 };
 
 /// The rows, in alphabetical order.
@@ -32,6 +33,15 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (1, 1),
         attributes: &["cats_int64s", "cats_strings", "default_int64", "default_string"],
         prepare: label_encoder::prepare_mapper,
+    },
+    Operator {
+        domain: ML,
+        name: "DictVectorizer",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: &["int64_vocabulary", "string_vocabulary"],
+        prepare: dict_vectorizer::prepare,
     },
     Operator {
         domain: ML,
@@ -112,6 +122,33 @@ pub(super) const OPERATORS: &[Operator] = &[
         inputs: (1, 1),
         attributes: &["offset", "scale"],
         prepare: scaler::prepare,
+    },
+    Operator {
+        domain: ML,
+        name: "SVMClassifier",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: svm::CLASSIFIER_ATTRIBUTES,
+        prepare: svm::prepare_classifier,
+    },
+    Operator {
+        domain: ML,
+        name: "SVMRegressor",
+        since: 1,
+        until: None,
+        inputs: (1, 1),
+        attributes: svm::REGRESSOR_ATTRIBUTES,
+        prepare: svm::prepare_regressor,
+    },
+    Operator {
+        domain: ML,
+        name: "TreeEnsemble",
+        since: 5,
+        until: None,
+        inputs: (1, 1),
+        attributes: tree::ENSEMBLE_ATTRIBUTES,
+        prepare: tree::prepare_ensemble,
     },
     Operator {
         domain: ML,

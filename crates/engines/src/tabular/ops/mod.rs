@@ -6,6 +6,7 @@
 mod binarizer;
 mod cast;
 mod columns;
+mod dict_vectorizer;
 mod imputer;
 mod label_encoder;
 mod linear;
@@ -15,9 +16,11 @@ mod normalizer;
 mod one_hot;
 mod onnx_table;
 mod passing;
+mod plain;
 mod post_transform;
 mod scaler;
 mod shaping;
+mod svm;
 mod tree;
 
 use loadonce_core::LoadError;
@@ -46,7 +49,7 @@ const ML: &str = "ai.onnx.ml";
 const ONNX: &str = "ai.onnx";
 
 /// More inputs than a variadic operator has in any model.
-const MANY: usize = 1 << 16;
+pub(super) const MANY: usize = 1 << 16;
 
 /// Every operator.
 fn operators() -> impl Iterator<Item = &'static Operator> {
@@ -68,9 +71,4 @@ impl Operator {
             None => format!("the engine has it from operator set {} on", operator.since),
         })
     }
-}
-
-/// All names, for messages.
-pub(super) fn names() -> String {
-    operators().map(|operator| operator.name).collect::<Vec<_>>().join(", ")
 }

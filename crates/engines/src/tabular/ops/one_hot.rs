@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use loadonce_core::{DType, Dim, LoadError, RunError, Shape, Tensor};
 
-use crate::tabular::kernel::{Inputs, Kernel, Prepared, Value, invalid, tensor};
+use crate::tabular::kernel::{Inputs, Kernel, Prepared, Value, invalid, room, tensor};
 use crate::tabular::node::Node;
 use crate::tabular::numbers::{Real, elements};
 
 #[derive(Debug)]
 struct OneHotEncoder {
     categories: Categories,
-    /// One more than the greatest number of a category.
+    /// How many the model has, repeated ones included.
     count: usize,
     /// Whether an unknown category is a row of zeros; it is refused otherwise.
     allows_unknown: bool,
@@ -25,9 +25,6 @@ enum Categories {
     Ints(HashMap<i64, usize>),
     Strings(HashMap<Bytes, usize>),
 }
-
-/// The most elements of an answer: a short request for a model of many categories must not take all memory.
-const MAX_ELEMENTS: usize = 1 << 28;
 
 pub(super) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, LoadError> {
     let input = &inputs[0];
@@ -54,11 +51,8 @@ pub(super) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, Loa
 impl Kernel for OneHotEncoder {
     fn run(&self, inputs: &Inputs<'_>, outputs: &mut Vec<Tensor>) -> Result<(), RunError> {
         let input = inputs.get(0)?;
-        let total = input.len().checked_mul(self.count).filter(|&total| total <= MAX_ELEMENTS);
-        let total = total.ok_or_else(|| {
-            invalid(format!("{} elements of {} categories each are too many", input.len(), self.count))
-        })?;
-        let mut ones = vec![0.0_f32; total];
+        let shape = Shape::new(input.shape().iter().copied().chain([self.count]));
+        let mut ones = vec![0.0_f32; room(&shape, DType::Fp32)?];
         for (row, (index, number)) in ones.chunks_exact_mut(self.count).zip(self.numbers(input)?.iter().enumerate()) {
             match number {
                 Some(number) => row[*number] = 1.0,
@@ -66,7 +60,7 @@ impl Kernel for OneHotEncoder {
                 None => return Err(invalid(format!("element {index} is of no category of the model"))),
             }
         }
-        outputs.push(tensor(Shape::new(input.shape().iter().copied().chain([self.count])), ones)?);
+        outputs.push(tensor(shape, ones)?);
         Ok(())
     }
 
@@ -139,6 +133,13 @@ mod tests {
     fn an_unknown_category_is_refused_where_the_model_says_so() {
         let error = run_error(of_ints(&[1, 0]).with("zeros", Int(0)), numbers::<i64>(&[2], &[1, 7]));
         assert!(error.to_string().ends_with("element 1 is of no category of the model"), "{error}");
+    }
+
+    #[test]
+    fn a_short_request_for_many_categories_does_not_take_all_memory() {
+        let categories: Vec<i64> = (0..1000).collect();
+        let error = run_error(of_ints(&categories), numbers::<i64>(&[1 << 19], &vec![0; 1 << 19]));
+        assert!(error.to_string().contains("a tensor of FP32 [524288,1000] is too large"), "{error}");
     }
 
     #[test]

@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn other_widths_are_refused() {
         let node = ml_node("Scaler", &["x"], &["y"]).with("offset", Floats(&[1.0, 2.0])).with("scale", Floats(&[2.0]));
-        assert_eq!(load_error(node, &["", "2"]).detail(), "node '' (ai.onnx.ml.Scaler): 2 offsets for 1 scales");
+        assert_eq!(load_error(node, &["", "2"]).detail(), "node 'y' (ai.onnx.ml.Scaler): 2 offsets for 1 scales");
         let node =
             ml_node("Scaler", &["x"], &["y"]).with("offset", Floats(&[1.0, 2.0])).with("scale", Floats(&[2.0, 1.0]));
         let error = load_error(node.clone(), &["", "3"]);
@@ -101,7 +101,7 @@ mod tests {
         let error = run_error(node, floats(&[1, 3], &[1.0, 2.0, 3.0]));
         assert_eq!(
             error.to_string(),
-            "the model refused the input: node '' (ai.onnx.ml.Scaler): expected 2 columns, got 3"
+            "the model refused the input: node 'y' (ai.onnx.ml.Scaler): expected 2 columns, got 3"
         );
     }
 }

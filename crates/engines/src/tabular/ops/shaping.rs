@@ -1,52 +1,90 @@
-//! `Reshape` (ai.onnx 5 and later) and `Concat` (ai.onnx 4 and later), for every dtype.
+//! `Reshape` and `Concat`, for every dtype.
 
 use bytes::{Bytes, BytesMut};
 use loadonce_core::{DType, Dim, LoadError, RunError, Shape, Tensor};
 
-use crate::tabular::kernel::{Inputs, Kernel, Prepared, Value, invalid};
+use super::plain::infer::{axis_among, free_dims, known_axis, mixed_rows};
+use crate::tabular::kernel::{Inputs, Kernel, Prepared, Rows, Value, invalid, room};
 use crate::tabular::node::Node;
+use crate::tabular::numbers::elements;
 
 /// A new shape over the same elements; the elements are not copied.
 #[derive(Debug)]
 struct Reshape {
+    /// Where it is known at load; the second input otherwise.
+    shape: Option<NewShape>,
+    /// Whether 0 is a length after all (`allowzero`, ai.onnx 14).
+    zero_is_length: bool,
+}
+
+/// Lengths of axes as a model gives them.
+#[derive(Clone, Debug)]
+struct NewShape {
     /// A length, 0 for the input's length of that axis, or -1 for what is left.
     shape: Vec<i64>,
-    /// Whether 0 is a length after all (`allowzero`, ai.onnx 14).
     zero_is_length: bool,
 }
 
 /// Tensors of one dtype, one behind the other along an axis.
 #[derive(Debug)]
 struct Concat {
+    axis: i64,
+}
+
+/// Tensors to be joined along an axis.
+struct Joint<'a> {
+    tensors: Vec<&'a Tensor>,
     axis: usize,
 }
 
+/// The shape is an attribute before operator set 5, then the second input.
 pub(super) fn prepare_reshape(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, LoadError> {
     let input = &inputs[0];
-    let Some(shape) = &inputs[1].constant else {
-        return Err(node.unsupported("a shape that is computed in the graph"));
+    let zero_is_length = node.flag("allowzero", false)?;
+    let known = match (inputs.get(1), node.version() < 5) {
+        (None, true) => Some(node.ints("shape")?.to_vec()),
+        (Some(shape), false) => {
+            shape.expect(&[DType::Int64], node)?;
+            let known = shape.constant.as_ref().map(|shape| shape.as_slice::<i64>().map(<[i64]>::to_vec));
+            known.transpose().map_err(|error| node.corrupt(error.to_string()))?
+        }
+        _ => return Err(node.corrupt(format!("{} inputs", inputs.len()))),
     };
-    let shape = shape.as_slice::<i64>().map_err(|error| node.corrupt(error.to_string()))?.to_vec();
-    let inferred = shape.iter().filter(|&&length| length == -1).count();
-    if inferred > 1 || shape.iter().any(|&length| length < -1) {
-        return Err(node.corrupt(format!("{shape:?} is no shape")));
-    }
-    let kernel = Reshape { zero_is_length: node.int("allowzero")?.unwrap_or(0) == 1, shape };
-    let dims = kernel.dims(input.dims.as_deref());
-    Ok(Prepared { kernel: Box::new(kernel), outputs: vec![Value::new(input.dtype, dims)] })
+    let shape = known.map(|shape| NewShape::checked(shape, zero_is_length)).transpose();
+    let shape = shape.map_err(|error| node.corrupt(error.to_string()))?;
+    let output = match &shape {
+        Some(shape) => {
+            let (dims, rows) = shape.infer(input);
+            Value::new(input.dtype, dims).with_rows(rows)
+        }
+        None => Value::new(input.dtype, inputs[1].length_of_shape().map(free_dims)).with_rows(mixed_rows(inputs)),
+    };
+    Ok(Prepared { kernel: Box::new(Reshape { shape, zero_is_length }), outputs: vec![output] })
 }
 
-impl Reshape {
-    /// The axes as far as they are certain before a run. A free first axis is kept only where it is sure to be the
-    /// input's rows; otherwise nothing is said, for requests may share a run only if their rows stay apart.
-    fn dims(&self, input: Option<&[Dim]>) -> Option<Vec<Dim>> {
-        let dims: Vec<Dim> =
-            self.shape.iter().enumerate().map(|(axis, &length)| self.dim(axis, length, input)).collect();
-        match dims.first() {
-            Some(Dim::Dynamic(_)) if self.keeps_rows(input?) => Some([&input?[..1], &dims[1..]].concat()),
-            Some(Dim::Dynamic(_)) => None,
-            _ => Some(dims),
+impl NewShape {
+    fn checked(shape: Vec<i64>, zero_is_length: bool) -> Result<Self, RunError> {
+        let inferred = shape.iter().filter(|&&length| length == -1).count();
+        if inferred > 1 || shape.iter().any(|&length| length < -1) {
+            return Err(invalid(format!("{shape:?} is no shape")));
         }
+        Ok(Self { shape, zero_is_length })
+    }
+
+    /// The axes as far as they are known before a run, and where the rows of a request are then.
+    fn infer(&self, input: &Value) -> (Option<Vec<Dim>>, Rows) {
+        let old = input.dims.as_deref();
+        let dims = self.shape.iter().enumerate().map(|(axis, &length)| self.dim(axis, length, old));
+        let mut dims: Vec<Dim> = dims.collect();
+        let placed = match (input.rows(), old) {
+            (Rows::Absent, _) => return (Some(dims), Rows::Absent),
+            (Rows::Along(axis), Some(old)) => self.place_of_rows(old, axis, 1).map(|to| (to, old[axis].clone())),
+            (Rows::Runs { axis, each }, Some(old)) => self.place_of_rows(old, axis, each).map(|to| (to, Dim::ANY)),
+            _ => None,
+        };
+        let Some((to, dim)) = placed else { return (Some(dims), Rows::Mixed) };
+        dims[to] = dim;
+        (Some(dims), Rows::Along(to))
     }
 
     fn dim(&self, axis: usize, length: i64, input: Option<&[Dim]>) -> Dim {
@@ -57,17 +95,30 @@ impl Reshape {
         }
     }
 
-    fn keeps_rows(&self, input: &[Dim]) -> bool {
-        if self.shape.first() == Some(&0) && !self.zero_is_length {
-            return true;
+    /// The new axis of the rows, if they are sure to stay rows: nothing but axes of length one before them, and as
+    /// many elements in each as there were.
+    fn place_of_rows(&self, old: &[Dim], from: usize, each: usize) -> Option<usize> {
+        let product = |dims: &[Dim]| {
+            dims.iter().try_fold(1_usize, |product, dim| match dim {
+                Dim::Fixed(length) => product.checked_mul(*length),
+                Dim::Dynamic(_) => None,
+            })
+        };
+        if product(&old[..from])? != 1 {
+            return None;
         }
-        let (Some((_, rest)), Some((_, shape))) = (input.split_first(), self.shape.split_first()) else { return false };
-        let columns = rest.iter().try_fold(1_usize, |product, dim| match dim {
-            Dim::Fixed(length) => product.checked_mul(*length),
-            Dim::Dynamic(_) => None,
-        });
-        let new = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(usize::try_from(length).ok()?));
-        columns.is_some_and(|columns| columns > 0) && columns == new
+        let to = self.shape.iter().position(|&length| length != 1)?;
+        if to == from && self.shape[to] == 0 && !self.zero_is_length && each == 1 {
+            return Some(to);
+        }
+        let rest = self.shape.iter().enumerate().skip(to + 1).map(|(axis, &length)| self.dim(axis, length, Some(old)));
+        let per_row = product(&old[from + 1..])?.checked_mul(each).filter(|&count| count > 0)?;
+        (self.shape[to] == -1 && product(&rest.collect::<Vec<_>>()) == Some(per_row)).then_some(to)
+    }
+
+    fn of(&self, input: &Tensor) -> Result<Shape, RunError> {
+        let cannot = || invalid(format!("shape {} cannot become {:?}", input.shape(), self.shape));
+        self.resolve(input).filter(|shape| shape.element_count() == Some(input.len())).ok_or_else(cannot)
     }
 
     fn resolve(&self, input: &Tensor) -> Option<Shape> {
@@ -89,9 +140,12 @@ impl Reshape {
 impl Kernel for Reshape {
     fn run(&self, inputs: &Inputs<'_>, outputs: &mut Vec<Tensor>) -> Result<(), RunError> {
         let input = inputs.get(0)?;
-        let cannot = || invalid(format!("shape {} cannot become {:?}", input.shape(), self.shape));
-        let shape = self.resolve(input).ok_or_else(cannot)?;
-        outputs.push(input.clone().reshape(shape).map_err(|_| cannot())?);
+        let shape = match &self.shape {
+            Some(shape) => shape.of(input)?,
+            None => NewShape::checked(elements(inputs.get(1)?)?.to_vec(), self.zero_is_length)?.of(input)?,
+        };
+        room(&shape, input.dtype())?;
+        outputs.push(input.clone().reshape(shape).map_err(|error| RunError::Failed(error.to_string()))?);
         Ok(())
     }
 }
@@ -101,57 +155,70 @@ pub(super) fn prepare_concat(node: &Node<'_>, inputs: &[Value]) -> Result<Prepar
     for input in inputs {
         input.expect(&[first.dtype], node)?;
     }
-    let axis = node.int("axis")?.ok_or_else(|| node.corrupt("no attribute 'axis'"))?;
-    let Some(rank) = first.dims.as_ref().map(Vec::len) else {
-        return Err(node.unsupported("inputs of unknown rank"));
+    let axis = match node.int("axis")? {
+        Some(axis) => axis,
+        // The default of the first three operator sets.
+        None if node.version() < 4 => 1,
+        None => return Err(node.corrupt("no attribute 'axis'")),
     };
-    if inputs.iter().any(|input| input.dims.as_ref().map(Vec::len) != Some(rank)) {
+    let ranks = inputs.iter().map(Value::rank);
+    let ranks: Option<Vec<usize>> = ranks.collect();
+    if ranks.is_some_and(|ranks| ranks.iter().any(|&rank| rank != ranks[0])) {
         return Err(node.corrupt("inputs of different rank"));
     }
-    let from_end = if axis < 0 { i64::try_from(rank).unwrap_or(0) } else { 0 };
-    let axis = usize::try_from(axis + from_end).ok().filter(|&axis| axis < rank);
-    let axis = axis.ok_or_else(|| node.corrupt(format!("no such axis among {rank}")))?;
-    let output = Value::new(first.dtype, concatenated_dims(inputs, axis));
+    let ranked = inputs.iter().find(|input| input.rank().is_some()).unwrap_or(first);
+    let at = known_axis(axis, ranked, node)?;
+    let dims = at.and_then(|at| concatenated_dims(inputs, at));
+    let output = Value::new(first.dtype, dims).with_rows(at.map_or(Rows::Mixed, |at| concatenated_rows(inputs, at)));
     Ok(Prepared { kernel: Box::new(Concat { axis }), outputs: vec![output] })
 }
 
 fn concatenated_dims(inputs: &[Value], axis: usize) -> Option<Vec<Dim>> {
-    let mut dims = inputs[0].dims.clone()?;
+    let mut dims = inputs.iter().find_map(|input| input.dims.clone())?;
     let lengths = inputs.iter().map(|input| match input.dims.as_ref()?.get(axis)? {
         Dim::Fixed(length) => Some(*length),
         Dim::Dynamic(_) => None,
     });
-    let total = lengths.sum::<Option<usize>>();
-    // Rows behind rows are no longer the rows of one request.
-    if axis == 0 && total.is_none() {
-        return None;
-    }
+    let total = lengths.into_iter().try_fold(0_usize, |total, length| total.checked_add(length?));
     dims[axis] = total.map_or(Dim::ANY, Dim::Fixed);
     Some(dims)
+}
+
+/// Rows stay apart if all inputs have theirs along the same axis and another one is joined. Rows behind rows are no
+/// longer the rows of one request.
+fn concatenated_rows(inputs: &[Value], axis: usize) -> Rows {
+    match inputs[0].rows() {
+        rows @ (Rows::Along(_) | Rows::Absent) if rows != Rows::Along(axis) => {
+            if inputs.iter().all(|input| input.rows() == rows) { rows } else { Rows::Mixed }
+        }
+        _ => Rows::Mixed,
+    }
 }
 
 impl Kernel for Concat {
     fn run(&self, inputs: &Inputs<'_>, outputs: &mut Vec<Tensor>) -> Result<(), RunError> {
         let tensors: Vec<&Tensor> = inputs.iter().collect::<Result<_, _>>()?;
-        let shape = self.shape(&tensors)?;
-        let dtype = tensors[0].dtype();
-        let joined = match shape.element_count() {
-            None => return Err(invalid(format!("shape {shape} is too large"))),
-            // Without elements the other axes may be of any length, and no loop may run over them.
-            Some(0) => Tensor::zeros(dtype, shape).map_err(|error| RunError::Failed(error.to_string())),
-            Some(_) if dtype == DType::Bytes => self.join_strings(&tensors, shape),
-            Some(_) => self.join_bytes(&tensors, shape),
-        };
-        outputs.push(joined?);
+        let axis = axis_among(self.axis, tensors[0].shape().len())?;
+        outputs.push(Joint { tensors, axis }.join()?);
         Ok(())
     }
 }
 
-impl Concat {
-    fn shape(&self, tensors: &[&Tensor]) -> Result<Shape, RunError> {
-        let first = tensors[0].shape();
+impl Joint<'_> {
+    fn join(&self) -> Result<Tensor, RunError> {
+        let (dtype, shape) = (self.tensors[0].dtype(), self.shape()?);
+        match room(&shape, dtype)? {
+            // Without elements the other axes may be of any length, and no loop may run over them.
+            0 => Tensor::zeros(dtype, shape).map_err(|error| RunError::Failed(error.to_string())),
+            _ if dtype == DType::Bytes => self.join_strings(shape),
+            _ => self.join_bytes(shape),
+        }
+    }
+
+    fn shape(&self) -> Result<Shape, RunError> {
+        let first = self.tensors[0].shape();
         let mut total = 0_usize;
-        for tensor in tensors {
+        for tensor in &self.tensors {
             let shape = tensor.shape();
             let differs = |axis: usize| axis != self.axis && shape.get(axis) != first.get(axis);
             if shape.len() != first.len() || (0..first.len()).any(differs) {
@@ -172,10 +239,10 @@ impl Concat {
         shape[..self.axis].iter().product()
     }
 
-    fn join_strings(&self, tensors: &[&Tensor], shape: Shape) -> Result<Tensor, RunError> {
+    fn join_strings(&self, shape: Shape) -> Result<Tensor, RunError> {
         let mut joined: Vec<Bytes> = Vec::new();
         for run in 0..self.runs(&shape) {
-            for tensor in tensors {
+            for tensor in &self.tensors {
                 let strings = tensor.as_strings().map_err(|error| RunError::Failed(error.to_string()))?;
                 let length = self.run_length(tensor);
                 joined.extend_from_slice(&strings[run * length..(run + 1) * length]);
@@ -184,12 +251,12 @@ impl Concat {
         Tensor::from_strings(shape, joined).map_err(|error| RunError::Failed(error.to_string()))
     }
 
-    fn join_bytes(&self, tensors: &[&Tensor], shape: Shape) -> Result<Tensor, RunError> {
-        let dtype = tensors[0].dtype();
+    fn join_bytes(&self, shape: Shape) -> Result<Tensor, RunError> {
+        let dtype = self.tensors[0].dtype();
         let size = dtype.size().unwrap_or(1);
-        let mut joined = BytesMut::with_capacity(tensors.iter().map(|tensor| tensor.byte_len()).sum());
+        let mut joined = BytesMut::with_capacity(self.tensors.iter().map(|tensor| tensor.byte_len()).sum());
         for run in 0..self.runs(&shape) {
-            for tensor in tensors {
+            for tensor in &self.tensors {
                 let Some(bytes) = tensor.as_bytes() else { continue };
                 let length = self.run_length(tensor) * size;
                 joined.extend_from_slice(&bytes[run * length..(run + 1) * length]);

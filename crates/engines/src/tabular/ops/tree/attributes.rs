@@ -18,7 +18,7 @@ pub(super) enum Reals<'a> {
 /// A node's attributes as the file has them.
 #[derive(Debug)]
 pub(super) struct Attributes<'a> {
-    node: Node<'a>,
+    pub(super) node: Node<'a>,
     pub(super) tree_ids: &'a [i64],
     pub(super) node_ids: &'a [i64],
     pub(super) features: &'a [i64],
@@ -27,12 +27,12 @@ pub(super) struct Attributes<'a> {
     pub(super) on_false: &'a [i64],
     /// Empty, or one entry a node.
     pub(super) missing_true: &'a [i64],
-    thresholds: Reals<'a>,
+    pub(super) thresholds: Reals<'a>,
     pub(super) voting_trees: &'a [i64],
     pub(super) voting_nodes: &'a [i64],
     pub(super) classes: &'a [i64],
-    weights: Reals<'a>,
-    base_values: Reals<'a>,
+    pub(super) weights: Reals<'a>,
+    pub(super) base_values: Reals<'a>,
 }
 
 impl<'a> Attributes<'a> {

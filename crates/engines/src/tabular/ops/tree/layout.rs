@@ -12,7 +12,24 @@ use crate::trees::{Branch, Column, Comparison, Forest, Mode, POSITIONS, Sets, Ta
 /// The forest of an operator whose trees vote for `classes` classes or targets. Anything wrong with its attributes is
 /// an error that names the tree and the node.
 pub(super) fn build<T: Real>(node: &Node<'_>, trees: &Attributes<'_>, classes: usize) -> Result<Forest<T>, LoadError> {
-    Builder::new(node, trees)?.build(classes)
+    Builder::new(node, trees)?.lay_out_all(&first_nodes(trees))?.reached_all()?.finish(classes)
+}
+
+/// The same for trees that begin at these positions of the attributes and may have nodes in common. Nodes that none of
+/// them reaches are left out.
+pub(super) fn build_from<T: Real>(
+    node: &Node<'_>,
+    trees: &Attributes<'_>,
+    roots: &[usize],
+    classes: usize,
+) -> Result<Forest<T>, LoadError> {
+    Builder::new(node, trees)?.lay_out_all(roots)?.finish(classes)
+}
+
+/// The first node of a tree is its root, as in ONNX Runtime; the specification does not say.
+fn first_nodes(trees: &Attributes<'_>) -> Vec<usize> {
+    let mut seen_trees = HashSet::new();
+    (0..trees.node_count()).filter(|&position| seen_trees.insert(trees.tree_ids[position])).collect()
 }
 
 /// A forest under construction.
@@ -28,6 +45,7 @@ struct Builder<'a, T> {
     on_way: Vec<bool>,
     branches: Vec<Branch<T>>,
     modes: Vec<Mode>,
+    roots: Vec<Target>,
     leaf_count: u32,
     width: usize,
 }
@@ -54,28 +72,31 @@ impl<'a, T: Real> Builder<'a, T> {
             on_way: vec![false; count],
             branches: Vec::new(),
             modes: Vec::new(),
+            roots: Vec::new(),
             leaf_count: 0,
             width: 1,
         })
     }
 
-    fn build(mut self, classes: usize) -> Result<Forest<T>, LoadError> {
-        let mut roots = Vec::new();
-        let mut seen_trees = HashSet::new();
-        for position in 0..self.trees.node_count() {
-            // The first node of a tree is its root, as in ONNX Runtime; the specification does not say.
-            if seen_trees.insert(self.trees.tree_ids[position]) {
-                roots.push(self.lay_out(position)?);
+    fn lay_out_all(mut self, roots: &[usize]) -> Result<Self, LoadError> {
+        self.roots = roots.iter().map(|&root| self.lay_out(root)).collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    fn reached_all(self) -> Result<Self, LoadError> {
+        match self.targets.iter().position(Option::is_none) {
+            None => Ok(self),
+            Some(position) => {
+                let name = self.name(position);
+                Err(self.node.corrupt(format!("{name} cannot be reached from its tree's first node")))
             }
         }
-        if let Some(position) = self.targets.iter().position(Option::is_none) {
-            return Err(self
-                .node
-                .corrupt(format!("{} cannot be reached from its tree's first node", self.name(position))));
-        }
+    }
+
+    fn finish(self, classes: usize) -> Result<Forest<T>, LoadError> {
         let (leaf_votes, votes) = self.votes(classes)?;
         let comparison = Comparison::of(&self.branches, &self.modes);
-        let Self { mut branches, mut modes, width, .. } = self;
+        let Self { mut branches, mut modes, roots, width, .. } = self;
         branches.shrink_to_fit();
         if comparison != Comparison::Mixed {
             modes = Vec::new();
@@ -174,15 +195,14 @@ impl<'a, T: Real> Builder<'a, T> {
         let mut of_leaves: Vec<(usize, Vote<T>)> = Vec::with_capacity(weights.len());
         for (index, weight) in weights.into_iter().enumerate() {
             let id = (self.trees.voting_trees[index], self.trees.voting_nodes[index]);
-            let target = self.positions.get(&id).and_then(|&position| self.targets[position]);
-            let target = target.ok_or_else(|| {
+            let position = self.positions.get(&id).copied().ok_or_else(|| {
                 self.node.corrupt(format!("a vote of tree {}, node {}, which is not there", id.0, id.1))
             })?;
             let class = self.trees.classes[index];
             let valid = u32::try_from(class).ok().filter(|&class| (class as usize) < classes);
             let class =
                 valid.ok_or_else(|| self.node.corrupt(format!("a vote for {class}, expected less than {classes}")))?;
-            if let Some(leaf) = target.as_leaf() {
+            if let Some(leaf) = self.targets[position].and_then(Target::as_leaf) {
                 of_leaves.push((leaf, Vote { class, weight }));
             }
         }

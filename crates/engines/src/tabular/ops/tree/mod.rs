@@ -1,6 +1,7 @@
-//! `TreeEnsembleClassifier` and `TreeEnsembleRegressor` (ai.onnx.ml 1 and 3): many decision trees whose leaves vote.
+//! `TreeEnsembleClassifier` and `TreeEnsembleRegressor` (ai.onnx.ml 1 and 3) and what replaced both, `TreeEnsemble` (5):
+//! many decision trees whose leaves vote.
 //!
-//! Both take numbers `[N,C]` or `[C]` and give `FP32` scores `[N,classes]` or `[N,targets]`; the classifier gives
+//! The former two take numbers `[N,C]` or `[C]` and give `FP32` scores `[N,classes]` or `[N,targets]`; the classifier gives
 //! labels `[N]` before them. [`attributes`] reads a node, [`layout`] turns it into a [`Forest`] and
 //! proves that safe to walk, [`votes`] adds up what the leaves say.
 
@@ -8,10 +9,12 @@ mod attributes;
 mod classifier;
 mod layout;
 mod regressor;
+mod version5;
 mod votes;
 
 pub(super) use self::classifier::prepare as prepare_classifier;
 pub(super) use self::regressor::prepare as prepare_regressor;
+pub(super) use self::version5::{ATTRIBUTES as ENSEMBLE_ATTRIBUTES, prepare as prepare_ensemble};
 
 use loadonce_core::{DType, LoadError, RunError, Tensor};
 
@@ -94,11 +97,19 @@ impl<T: Real> Ensemble<T> {
     /// Lays out the trees, which vote for `classes` classes or targets; refuses features that the input does not have.
     fn prepare(node: &Node<'_>, trees: &Attributes<'_>, classes: usize, table: &Table) -> Result<Self, LoadError> {
         let forest = layout::build(node, trees, classes)?;
-        if let Some(width) = table.width.filter(|&width| width < forest.width()) {
-            return Err(node.corrupt(format!("the trees use {} columns, the input has {width}", forest.width())));
-        }
         let base_values = trees.base_values()?;
-        Ok(Self { forest, aggregate: Aggregate::read(node)?, base_values })
+        Self { forest, aggregate: Aggregate::read(node)?, base_values }.for_table(node, table)
+    }
+
+    /// Refuses trees that use columns which the input does not have.
+    fn for_table(self, node: &Node<'_>, table: &Table) -> Result<Self, LoadError> {
+        match table.width {
+            Some(width) if width < self.forest.width() => {
+                let used = self.forest.width();
+                Err(node.corrupt(format!("the trees use {used} columns, the input has {width}")))
+            }
+            _ => Ok(self),
+        }
     }
 
     /// What the trees say of every row.
@@ -123,3 +134,5 @@ impl<T: Real> Ensemble<T> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod version5_tests;

