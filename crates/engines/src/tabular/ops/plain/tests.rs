@@ -254,7 +254,7 @@ fn what_depends_on_constants_alone_is_computed_once() {
     };
     let plan = compile(&model(0)).unwrap();
     let operators: Vec<_> = plan.program().steps.iter().map(|step| step.label.as_str()).collect();
-    assert_eq!(operators, ["node '' (ai.onnx.Reshape)"]);
+    assert_eq!(operators, ["node 'y' (ai.onnx.Reshape)"]);
     let error = compile(&model(2)).unwrap_err();
     assert_eq!(error.kind(), LoadErrorKind::Corrupt);
     assert!(error.detail().contains("(ai.onnx.Gather): position 2 is not among 2, whatever the request"), "{error}");
