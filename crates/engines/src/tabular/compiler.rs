@@ -12,9 +12,10 @@ use super::program::{Program, Step, at};
 use crate::onnx::advice;
 use crate::onnx::proto::{GraphProto, NodeProto, ValueInfoProto};
 
-/// Constants that may be computed into further constants, by their bytes: beyond that a load could take for ever.
-const MAX_FOLDED_INPUT: usize = 64 << 20;
-/// Bytes of all constants that are computed.
+/// Bytes of constants from which one node may compute further ones at load, which a file could otherwise keep busy for
+/// ever.
+const MAX_FOLDED_INPUT: usize = 16 << 20;
+/// The same for all nodes, with what they compute.
 const MAX_FOLDED_TOTAL: usize = if cfg!(fuzzing) { 16 << 20 } else { 256 << 20 };
 
 /// A graph under compilation.
@@ -24,7 +25,7 @@ pub(super) struct Compiler<'a> {
     /// What is known of the value in each slot.
     values: Vec<Value>,
     steps: Vec<Step>,
-    /// Bytes of the constants that were computed.
+    /// Bytes of the constants that were computed, and of those that they were computed from.
     folded: usize,
 }
 
@@ -99,7 +100,7 @@ impl<'a> Compiler<'a> {
             return self.add_constants(proto, prepared, constants);
         }
         let outputs = self.outputs_of(proto, prepared.outputs, &values)?;
-        self.steps.push(Step { kernel: prepared.kernel, inputs, outputs, label: node.label() });
+        self.steps.push(Step { kernel: prepared.kernel, inputs, outputs, last_uses: Vec::new(), label: node.label() });
         Ok(())
     }
 
@@ -134,12 +135,18 @@ impl<'a> Compiler<'a> {
     }
 
     /// The outputs of a node whose inputs are all constants, if they are few enough to be kept.
-    fn fold(&self, node: &Node<'_>, kernel: &dyn Kernel, values: &[Value]) -> Result<Option<Vec<Tensor>>, LoadError> {
+    fn fold(
+        &mut self,
+        node: &Node<'_>,
+        kernel: &dyn Kernel,
+        values: &[Value],
+    ) -> Result<Option<Vec<Tensor>>, LoadError> {
         let known = values.iter().all(|value| value.missing || value.constant.is_some());
         let bytes: usize = values.iter().filter_map(|value| value.constant.as_ref()).map(Tensor::byte_len).sum();
         if !known || !kernel.folds() || bytes > MAX_FOLDED_INPUT || self.folded > MAX_FOLDED_TOTAL {
             return Ok(None);
         }
+        self.folded = self.folded.saturating_add(bytes);
         let slots: Vec<_> = values.iter().map(|value| value.constant.clone()).collect();
         let positions: Vec<_> = (0..slots.len()).map(Some).collect();
         let mut outputs = Vec::new();
@@ -191,25 +198,40 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn finish(self, inputs: Vec<usize>, outputs: &[&str]) -> Result<Compiled, LoadError> {
+    fn finish(mut self, inputs: Vec<usize>, outputs: &[&str]) -> Result<Compiled, LoadError> {
         let slot = |name: &&str| {
             let slot = self.slots.get(name).copied();
             slot.ok_or_else(|| corrupt(format!("output '{name}' is given by no node")))
         };
         let outputs: Vec<usize> = outputs.iter().map(slot).collect::<Result<_, _>>()?;
-        let taken = self.steps.iter().flat_map(|step| step.inputs.iter().flatten().copied());
-        let taken: BTreeSet<usize> = taken.chain(outputs.iter().copied()).collect();
-        // A captured constant is an input of its body, which is given anew in each run.
-        let kept = taken.into_iter().filter(|slot| !inputs.contains(slot));
-        let constants = kept.filter_map(|slot| Some((slot, self.values[slot].constant.clone()?)));
-        let program = Program {
-            constants: constants.collect(),
-            steps: self.steps,
-            inputs,
-            outputs: outputs.clone(),
-            slot_count: self.values.len(),
-        };
+        let constants = self.constants_taken(&inputs, &outputs);
+        self.release_values(&constants, &outputs);
+        let program =
+            Program { constants, steps: self.steps, inputs, outputs: outputs.clone(), slot_count: self.values.len() };
         Ok(Compiled { program, outputs: outputs.into_iter().map(|slot| self.values[slot].clone()).collect() })
+    }
+}
+
+impl Compiler<'_> {
+    /// The constants that a run needs. A captured one is an input of its body, which is given anew in each run.
+    fn constants_taken(&self, inputs: &[usize], outputs: &[usize]) -> Vec<(usize, Tensor)> {
+        let given: BTreeSet<usize> = inputs.iter().copied().collect();
+        let taken = self.steps.iter().flat_map(|step| step.inputs.iter().flatten());
+        let taken: BTreeSet<usize> = taken.chain(outputs).copied().collect();
+        let constant = |&slot: &usize| Some((slot, self.values[slot].constant.clone()?));
+        taken.difference(&given).filter_map(constant).collect()
+    }
+
+    /// Has each value dropped by the last step that takes it, so that a run holds no more than it still needs.
+    fn release_values(&mut self, constants: &[(usize, Tensor)], outputs: &[usize]) {
+        let kept = constants.iter().map(|(slot, _)| slot).chain(outputs);
+        let mut seen: BTreeSet<usize> = kept.copied().collect();
+        for step in self.steps.iter_mut().rev() {
+            for output in &mut step.outputs {
+                *output = output.filter(|slot| seen.contains(slot));
+            }
+            step.last_uses = step.inputs.iter().flatten().copied().filter(|&slot| seen.insert(slot)).collect();
+        }
     }
 }
 

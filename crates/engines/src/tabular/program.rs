@@ -28,6 +28,8 @@ pub(super) struct Step {
     pub(super) inputs: Vec<Option<usize>>,
     /// `None` for an output that nobody takes.
     pub(super) outputs: Vec<Option<usize>>,
+    /// Slots whose values no later step takes.
+    pub(super) last_uses: Vec<usize>,
     /// For messages.
     pub(super) label: String,
 }
@@ -95,6 +97,9 @@ impl Frame {
             if let Some(slot) = *slot {
                 self.slots[slot] = Some(tensor);
             }
+        }
+        for &slot in &step.last_uses {
+            self.slots[slot] = None;
         }
         Ok(())
     }

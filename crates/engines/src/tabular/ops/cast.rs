@@ -45,20 +45,35 @@ impl Kernel for Cast {
             outputs.push(input.clone());
             return Ok(());
         }
-        let scalars = scalars(input)?;
-        outputs.push(match self.to {
-            DType::Fp32 => cast(input, scalars, Scalar::single)?,
-            DType::Fp64 => cast(input, scalars, Scalar::double)?,
-            DType::Int64 => cast(input, scalars, Scalar::int)?,
-            DType::Int32 => cast(input, scalars, Scalar::small_int)?,
-            DType::Bool => cast(input, scalars, Scalar::truth)?,
+        // One loop for each pair of dtypes: the scalar in between is known to the compiler in each.
+        outputs.push(match input.dtype() {
+            DType::Fp32 => self.cast(input, elements::<f32>(input)?.iter().map(|&value| Scalar::Single(value)))?,
+            DType::Fp64 => self.cast(input, elements::<f64>(input)?.iter().map(|&value| Scalar::Float(value)))?,
+            DType::Int64 => self.cast(input, elements::<i64>(input)?.iter().map(|&value| Scalar::Int(value)))?,
+            DType::Int32 => self.cast(input, elements::<i32>(input)?.iter().map(|&value| Scalar::Int(value.into())))?,
+            DType::Bool => self.cast(input, elements::<bool>(input)?.iter().map(|&value| Scalar::Int(value.into())))?,
             _ => {
-                let texts: Vec<Bytes> = scalars.map(Scalar::text).collect();
-                Tensor::from_strings(input.shape().clone(), texts)
-                    .map_err(|error| RunError::Failed(error.to_string()))?
+                let strings = input.as_strings().map_err(|error| RunError::Failed(error.to_string()))?;
+                self.cast(input, strings.iter().map(|text| Scalar::Text(text)))?
             }
         });
         Ok(())
+    }
+}
+
+impl Cast {
+    fn cast<'a>(&self, input: &Tensor, scalars: impl Iterator<Item = Scalar<'a>>) -> Result<Tensor, RunError> {
+        match self.to {
+            DType::Fp32 => cast(input, scalars, Scalar::single),
+            DType::Fp64 => cast(input, scalars, Scalar::double),
+            DType::Int64 => cast(input, scalars, Scalar::int),
+            DType::Int32 => cast(input, scalars, Scalar::small_int),
+            DType::Bool => cast(input, scalars, Scalar::truth),
+            _ => {
+                let texts: Vec<Bytes> = scalars.map(Scalar::text).collect();
+                Tensor::from_strings(input.shape().clone(), texts).map_err(|error| RunError::Failed(error.to_string()))
+            }
+        }
     }
 }
 
@@ -74,20 +89,6 @@ fn cast<'a, T: Element>(
     let changed: Result<Vec<T>, RunError> =
         scalars.map(|scalar| change(scalar).ok_or_else(|| cannot(scalar))).collect();
     tensor(input.shape().clone(), changed?)
-}
-
-fn scalars(input: &Tensor) -> Result<Box<dyn Iterator<Item = Scalar<'_>> + '_>, RunError> {
-    Ok(match input.dtype() {
-        DType::Fp32 => Box::new(elements::<f32>(input)?.iter().map(|&value| Scalar::Single(value))),
-        DType::Fp64 => Box::new(elements::<f64>(input)?.iter().map(|&value| Scalar::Float(value))),
-        DType::Int64 => Box::new(elements::<i64>(input)?.iter().map(|&value| Scalar::Int(value))),
-        DType::Int32 => Box::new(elements::<i32>(input)?.iter().map(|&value| Scalar::Int(value.into()))),
-        DType::Bool => Box::new(elements::<bool>(input)?.iter().map(|&value| Scalar::Int(value.into()))),
-        _ => {
-            let strings = input.as_strings().map_err(|error| RunError::Failed(error.to_string()))?;
-            Box::new(strings.iter().map(|text| Scalar::Text(text)))
-        }
-    })
 }
 
 impl Scalar<'_> {

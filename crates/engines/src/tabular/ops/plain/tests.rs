@@ -261,6 +261,22 @@ fn what_depends_on_constants_alone_is_computed_once() {
 }
 
 #[test]
+fn a_value_is_dropped_by_the_last_step_that_takes_it() {
+    let model = ModelBuilder::new().opset("", 11).input(tensor_info("x", data_type::FLOAT, &["n", "3"]));
+    let model = model
+        .initializer(float_tensor("c", &[3], &[1.0; 3]))
+        .node(node("Add", &["x", "c"], &["a"]))
+        .node(node("Split", &["a"], &["b", "unused"]).with("axis", Int(1)).with("split", Ints(&[1, 2])))
+        .node(node("Mul", &["a", "b"], &["y"]))
+        .node(node("Sub", &["y", "c"], &["z"]));
+    let plan = compile(&model.output(untyped("y")).output(untyped("z"))).unwrap();
+    let steps = &plan.program().steps;
+    let dropped: Vec<usize> = steps.iter().map(|step| step.last_uses.len()).collect();
+    assert_eq!(dropped, [1, 0, 2, 0], "x after Add, a and b after Mul; c is a constant, y an output");
+    assert_eq!(steps[1].outputs[1], None);
+}
+
+#[test]
 fn one_element_broadcasts_in_every_order() {
     let output = run(node("Sub", &["x", "x"], &["y"]), floats(&[1], &[3.0]));
     assert_eq!(output[0], floats(&[1], &[0.0]));
