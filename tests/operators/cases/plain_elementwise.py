@@ -32,9 +32,6 @@ def exact_unary() -> Iterator[Case]:
             if operator == "Relu" and dtype == np.int64:
                 continue
             rows = special(dtype) if dtype in FLOATS else binary_fractions(4, dtype)
-            if operator in ("Sign", "Relu") and dtype in FLOATS:
-                # The sign and the positive part of what is no number are left open.
-                rows = np.nan_to_num(rows, nan=7.0)
             yield unary(operator, rows)
     for operator in ROUNDED:
         for dtype in FLOATS:
@@ -185,6 +182,8 @@ def variadic() -> Iterator[Case]:
             rows["C"] = deep((3,), dtype)[::-1].copy()
             name = f"{operator.lower()}_of_three_{name_of(dtype)}"
             yield plain_case(name, node(operator, "A", "B", "C"), rows)
+        rows = {"A": special(np.float32), "B": special(np.float32)[:, ::-1].copy()}
+        yield plain_case(f"{operator.lower()}_special", node(operator, "A", "B"), rows)
         one = {"A": binary_fractions()}
         yield plain_case(f"{operator.lower()}_of_one", node(operator, "A"), one)
 

@@ -24,6 +24,7 @@ pub(crate) enum Value<'a> {
     Ints(&'a [i64]),
     Texts(&'a [&'a str]),
     Tensor(Box<TensorProto>),
+    Graph(Box<GraphProto>),
 }
 
 impl ModelBuilder {
@@ -131,6 +132,10 @@ impl NodeProto {
             Value::Tensor(value) => {
                 attribute.t = Some(*value);
                 attribute_type::TENSOR
+            }
+            Value::Graph(value) => {
+                attribute.g = Some(value);
+                attribute_type::GRAPH
             }
         };
         attribute.r#type = Some(kind);

@@ -19,6 +19,7 @@ pub(super) struct Case {
     axes: Vec<String>,
     data_type: i32,
     ml_version: i64,
+    onnx_version: i64,
     initializers: Vec<TensorProto>,
 }
 
@@ -26,7 +27,7 @@ impl Case {
     /// The node with an input of `FP32` with these axes.
     pub(super) fn new(node: NodeProto, axes: &[&str]) -> Self {
         let axes = axes.iter().map(|&axis| axis.to_owned()).collect();
-        Self { node, axes, data_type: data_type::FLOAT, ml_version: 3, initializers: Vec::new() }
+        Self { node, axes, data_type: data_type::FLOAT, ml_version: 3, onnx_version: 17, initializers: Vec::new() }
     }
 
     pub(super) fn initializer(mut self, tensor: TensorProto) -> Self {
@@ -48,9 +49,14 @@ impl Case {
         self
     }
 
+    pub(super) fn onnx_version(mut self, version: i64) -> Self {
+        self.onnx_version = version;
+        self
+    }
+
     pub(super) fn model(&self) -> ModelBuilder {
         let axes: Vec<_> = self.axes.iter().map(String::as_str).collect();
-        let mut model = ModelBuilder::new().opset("", 17).opset("ai.onnx.ml", self.ml_version);
+        let mut model = ModelBuilder::new().opset("", self.onnx_version).opset("ai.onnx.ml", self.ml_version);
         model = model.input(tensor_info("x", self.data_type, &axes));
         for initializer in &self.initializers {
             model = model.initializer(initializer.clone());

@@ -4,8 +4,8 @@
 use loadonce_core::LoadError;
 
 use super::plain::{
-    arg, axes, binary, cdist, choose, fill, gather, matmul, reduce, scan, scatter, search, softmax, unary, variadic,
-    views,
+    arg, axes, binary, cdist, choose, fill, gather, matmul, parts, reduce, scan, scatter, search, softmax, unary,
+    variadic, views,
 };
 use super::{MANY, ONNX, Operator, cast, passing, shaping};
 use crate::tabular::kernel::{Prepared, Value};
@@ -143,11 +143,11 @@ pub(super) const OPERATORS: &[Operator] = &[
     row("Sin", 7, (1, 1), &[], unary::prepare_sin),
     row("Sinh", 9, (1, 1), &[], unary::prepare_sinh),
     row("Size", 1, (1, 1), &[], axes::prepare_size),
-    row("Slice", 1, (1, 5), &["axes", "ends", "starts"], views::prepare_slice),
+    row("Slice", 1, (1, 5), &["axes", "ends", "starts"], parts::prepare_slice),
     row("Softmax", 1, (1, 1), &["axis"], softmax::prepare_softmax),
     row("Softplus", 1, (1, 1), &[], unary::prepare_softplus),
     row("Softsign", 1, (1, 1), &[], unary::prepare_softsign),
-    row("Split", 1, (1, 2), &["axis", "num_outputs", "split"], views::prepare_split),
+    row("Split", 1, (1, 2), &["axis", "num_outputs", "split"], parts::prepare_split),
     row("Sqrt", 1, (1, 1), CONSUMED, unary::prepare_sqrt),
     row("Squeeze", 1, (1, 2), &["axes"], axes::prepare_squeeze),
     row("Sub", 1, (2, 2), LEGACY, binary::prepare_sub),

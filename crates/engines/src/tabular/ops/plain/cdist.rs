@@ -5,6 +5,7 @@ use std::fmt;
 
 use loadonce_core::{DType, Dim, LoadError, RunError, Shape, Tensor};
 
+use super::neighbours::squared_distance;
 use super::number::Number;
 use crate::tabular::kernel::{Inputs, Kernel, Prepared, Rows, Value, invalid, room, tensor};
 use crate::tabular::node::Node;
@@ -71,10 +72,7 @@ impl<T: Number> Kernel for CDist<T> {
 
 impl<T: Number> CDist<T> {
     fn distance(&self, left: &[T], right: &[T]) -> T {
-        let square = T::total(left.iter().zip(right).map(|(a, &b)| {
-            let difference = a.minus(b);
-            difference.times(difference)
-        }));
+        let square = squared_distance(left, right);
         if self.root { T::from_f64(square.to_f64().sqrt()) } else { square }
     }
 }

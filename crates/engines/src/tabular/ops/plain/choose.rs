@@ -47,7 +47,11 @@ impl Movement for Choice<'_> {
     fn apply<T: Clone>(&self, tensors: &[&[T]]) -> Result<Vec<T>, RunError> {
         let [yes, no] = tensors else { return Err(RunError::Failed("expected two tensors".to_owned())) };
         let mut chosen = Vec::with_capacity(self.count);
-        if self.count > 0 {
+        if self.count == self.truths.len() && yes.len() == self.count && no.len() == self.count {
+            let pairs = yes.iter().zip(*no);
+            chosen
+                .extend(self.truths.iter().zip(pairs).map(|(&truth, (yes, no))| if truth { yes } else { no }.clone()));
+        } else if self.count > 0 {
             self.walk.offsets(|[truth, left, right]| {
                 chosen.push(if self.truths[truth] { yes[left].clone() } else { no[right].clone() });
             });

@@ -24,7 +24,7 @@ pub(super) trait Number: Element + PartialOrd + std::fmt::Debug {
     fn remainder(self, other: Self) -> Self;
     fn negative(self) -> Self;
     fn magnitude(self) -> Self;
-    /// -1, 0 or 1; 0 for what is no number.
+    /// -1, 0 or 1; what is no number stays so.
     fn direction(self) -> Self;
     /// Whether this is no number.
     fn is_nan(self) -> bool;
@@ -101,8 +101,10 @@ macro_rules! floats {
                     1.0
                 } else if self < 0.0 {
                     -1.0
-                } else {
+                } else if self == 0.0 {
                     0.0
+                } else {
+                    self
                 }
             }
 

@@ -2,7 +2,8 @@
 //!
 //! The axes are an attribute up to operator set 17 (12 for `ReduceSum`), then an input. Without axes all are reduced,
 //! or none if `noop_with_empty_axes` says so. Floats are summed in double precision, so that the order of summation,
-//! which the specification leaves open, hardly shows.
+//! which the specification leaves open, hardly shows. The greatest and the least of elements among which is NaN are NaN,
+//! as in numpy; the specification is silent, and what ONNX Runtime answers depends on where the NaN stands.
 
 use std::fmt;
 

@@ -5,6 +5,7 @@ use loadonce_core::{LoadError, RunError, Shape, Tensor};
 
 use super::cells::{Movement, moved};
 use super::infer::{axis_among, free_dims, known_axis, mixed_rows, moved_rows};
+use super::neighbours;
 use crate::tabular::compiler::compile_body;
 use crate::tabular::kernel::{Inputs, Kernel, Prepared, Rows, Value, invalid, room};
 use crate::tabular::node::Node;
@@ -28,6 +29,9 @@ struct Direction {
 }
 
 pub(in crate::tabular::ops) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Result<Prepared, LoadError> {
+    if let Some(distances) = neighbours::prepare(node, inputs)? {
+        return Ok(distances);
+    }
     let scans = node.int("num_scan_inputs")?.and_then(|count| usize::try_from(count).ok());
     let scans = scans.filter(|&count| count > 0 && count <= inputs.len());
     let scans = scans.ok_or_else(|| node.corrupt("attribute 'num_scan_inputs' is no number of inputs"))?;
@@ -40,26 +44,31 @@ pub(in crate::tabular::ops) fn prepare(node: &Node<'_>, inputs: &[Value]) -> Res
     let body = compile_body(node, "body", body_inputs)?;
     let gathers = body.outputs.len().checked_sub(states).ok_or_else(|| node.corrupt("the body drops a state"))?;
     let gathered = directions(node, "scan_output_axes", "scan_output_directions", gathers)?;
-    let (after, pieces) = body.outputs.split_at(states);
-    for (index, (before, after)) in inputs.iter().zip(after).enumerate() {
-        if before.dtype != after.dtype {
-            return Err(node.corrupt(format!("state {index} changes its dtype to {}", after.dtype)));
+    let outputs = outputs(node, inputs, body.outputs.split_at(states), &gathered)?;
+    let kernel = Scan { body: body.program, states, scanned, gathered };
+    Ok(Prepared { kernel: Box::new(kernel), outputs })
+}
+
+/// The states after the last entry, and what is gathered of all. Rows in a state stay apart if they are still where they
+/// were after an entry; else what is known of the first entry says nothing of the second.
+fn outputs(
+    node: &Node<'_>,
+    inputs: &[Value],
+    (states, pieces): (&[Value], &[Value]),
+    gathered: &[Direction],
+) -> Result<Vec<Value>, LoadError> {
+    for (index, (before, after)) in inputs.iter().zip(states).enumerate() {
+        let same_rank = before.rank().is_none() || after.rank().is_none() || before.rank() == after.rank();
+        if before.dtype != after.dtype || !same_rank {
+            return Err(node.corrupt(format!("the body changes the dtype or the number of axes of state {index}")));
         }
     }
-    // Rows in a state stay apart if they are still where they were; else the first entry's body says nothing of the
-    // second one's.
-    let apart = inputs.iter().zip(after).all(|(before, after)| before.rows() == after.rows());
-    let rows = |rows: Rows| if apart { rows } else { mixed_rows(inputs) };
+    let apart = inputs.iter().zip(states).all(|(before, after)| before.rows() == after.rows());
     let states =
-        after.iter().map(|state| Value::new(state.dtype, state.rank().map(free_dims)).with_rows(rows(state.rows())));
-    let pieces = pieces.iter().zip(&gathered).map(|(piece, direction)| {
-        let stacked = stacked(piece, *direction);
-        let own = rows(stacked.rows());
-        stacked.with_rows(own)
-    });
-    let outputs = states.chain(pieces).collect();
-    let kernel = Scan { body: body.program, states: after.len(), scanned, gathered };
-    Ok(Prepared { kernel: Box::new(kernel), outputs })
+        states.iter().map(|state| Value::new(state.dtype, state.rank().map(free_dims)).with_rows(state.rows()));
+    let pieces = pieces.iter().zip(gathered).map(|(piece, direction)| stacked(piece, *direction));
+    let outputs = states.chain(pieces);
+    Ok(outputs.map(|output| if apart { output } else { output.with_rows(mixed_rows(inputs)) }).collect())
 }
 
 /// What is known of pieces stacked along a further axis.
@@ -82,7 +91,7 @@ fn directions(node: &Node<'_>, axes: &str, backwards: &str, count: usize) -> Res
     Ok((0..count).map(direction).collect())
 }
 
-/// A state may change from entry to entry, in all but its dtype and, as far as anybody writes them, its number of axes.
+/// A state may change from entry to entry, in all but its dtype and its number of axes.
 fn state(value: &Value) -> Value {
     Value::new(value.dtype, value.rank().map(free_dims)).with_rows(value.rows())
 }
