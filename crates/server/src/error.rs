@@ -28,6 +28,8 @@ pub enum ApiErrorKind {
     BodyTooLarge,
     /// The client stopped sending in the middle of a body.
     BodyCutShort,
+    /// The body is packed in a way that the server does not know.
+    UnknownEncoding,
     /// No such path.
     NoSuchPath,
     /// The path exists, but not with this method.
@@ -54,6 +56,7 @@ impl ApiErrorKind {
             Self::Infer(kind) => http_status(kind),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyCutShort => StatusCode::BAD_REQUEST,
+            Self::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -75,7 +78,9 @@ impl ApiError {
     pub fn outcome(&self) -> &'static str {
         match self.kind {
             ApiErrorKind::Infer(kind) => kind.as_str(),
-            ApiErrorKind::BodyTooLarge | ApiErrorKind::BodyCutShort => ErrorKind::InvalidRequest.as_str(),
+            ApiErrorKind::BodyTooLarge | ApiErrorKind::BodyCutShort | ApiErrorKind::UnknownEncoding => {
+                ErrorKind::InvalidRequest.as_str()
+            }
             ApiErrorKind::NoSuchPath | ApiErrorKind::MethodNotAllowed => ErrorKind::NotFound.as_str(),
         }
     }

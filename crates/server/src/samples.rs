@@ -14,6 +14,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use loadonce_core::sample::{Sample, SampleSource, Tolerance};
 use loadonce_core::{InferRequest, LoadError, LoadErrorKind, NamedTensor, Signature};
 use serde::Deserialize;
@@ -169,7 +170,8 @@ fn split(text: &[u8]) -> Result<SampleFile<'_>, WireError> {
 fn decode_request(request: &RawValue, signature: &Signature) -> Result<InferRequest, WireError> {
     let body = request.get().as_bytes();
     if is_v2(body) {
-        return v2::decode_request(body);
+        let body = Bytes::copy_from_slice(body);
+        return v2::decode_request(&body, v2::Framing::Json, signature).map(|(_, request)| request);
     }
     v1::decode_request(body, signature).map(|(_, request)| request)
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bad_input;
+mod binary;
+mod compression;
 mod predict;
 mod support;
 mod telemetry;

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body_util::LengthLimitError;
 
+use super::compression::check_unpacked;
 use crate::error::{ApiError, ApiErrorKind};
 
 /// Bytes above which decoding or encoding leaves the async runtime's threads.
@@ -13,13 +14,14 @@ const OFFLOAD_BYTES: usize = 256 << 10;
 
 /// Reads a body of at most `limit` bytes; a larger one is refused by its header, before any of it is read.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    check_unpacked(headers)?;
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if let Some(announced) = announced.filter(|announced| *announced > limit as u64) {
         return Err(too_large(&format!("of {announced} bytes"), limit));
     }
     to_bytes(body, limit).await.map_err(|error| {
         if std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
-            return too_large("sent in chunks", limit);
+            return too_large("sent in chunks or packed", limit);
         }
         ApiError::new(ApiErrorKind::BodyCutShort, format!("the body could not be read to its end: {error}"))
     })

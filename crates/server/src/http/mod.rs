@@ -1,6 +1,7 @@
 //! The HTTP room: routes and thin handlers.
 
 mod body;
+mod compression;
 mod page;
 mod predict;
 mod target;
@@ -34,6 +35,8 @@ pub(crate) fn routes(api: Api) -> Router {
         .with_state(api)
         .merge(telemetry)
         .fallback(no_such_path)
+        .layer(compression::unpack())
+        .layer(compression::pack())
 }
 
 /// The routes that need no models.

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{CONTENT_TYPE, HeaderName};
 use loadonce_core::{InferRequest, InferResponse, ModelHandle};
 
 use super::body;
@@ -12,6 +14,7 @@ use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::wire::WireError;
+use crate::wire::v2::{Encoded, HEADER_LENGTH};
 
 /// The two ends of a format. What `decode` learns of the request's form, `encode` gets back.
 pub(super) struct Format<D, E> {
@@ -27,29 +30,44 @@ pub(super) struct Format<D, E> {
 pub(super) async fn predict<T, D, E>(api: &Api, target: &Target, format: Format<D, E>, request: Request) -> Response
 where
     T: Send + 'static,
-    D: FnOnce(&[u8], &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
-    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Vec<u8>, WireError> + Send + 'static,
+    D: FnOnce(&Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
+    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Encoded, WireError> + Send + 'static,
 {
     let started = Instant::now();
     let name = format.name;
     let result = answer(api, target, format, request).await;
     api.count(&target.name, name, &result, started);
     match result {
-        Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+        Ok(encoded) => respond(encoded),
         Err(error) => error.into_response(),
     }
 }
+
+/// A body with tensors in binary form says where its JSON ends.
+fn respond(Encoded { body, json_length }: Encoded) -> Response {
+    match json_length {
+        None => ([(CONTENT_TYPE, JSON)], body).into_response(),
+        Some(length) => {
+            let headers = [(CONTENT_TYPE, BINARY), (HEADER_LENGTH_NAME, HeaderValue::from(length))];
+            (headers, body).into_response()
+        }
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const HEADER_LENGTH_NAME: HeaderName = HeaderName::from_static(HEADER_LENGTH);
 
 async fn answer<T, D, E>(
     api: &Api,
     target: &Target,
     format: Format<D, E>,
     request: Request,
-) -> Result<Vec<u8>, ApiError>
+) -> Result<Encoded, ApiError>
 where
     T: Send + 'static,
-    D: FnOnce(&[u8], &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
-    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Vec<u8>, WireError> + Send + 'static,
+    D: FnOnce(&Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
+    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Encoded, WireError> + Send + 'static,
 {
     let model = api.registry().get(&target.name, target.version())?.clone();
     let Format { decode, encode, .. } = format;

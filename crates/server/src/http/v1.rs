@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use loadonce_core::{InferResponse, ModelHandle};
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::target::Target;
 use crate::api::Api;
 use crate::error::{ApiError, ApiErrorKind};
 use crate::wire::v1::{decode_request, encode_response};
+use crate::wire::v2::Encoded;
 
 /// `{"models": [...]}` (KServe, "v1 protocol").
 pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
@@ -41,8 +43,11 @@ pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, requ
     }
     let format = Format {
         name: "v1",
-        decode: |body: &[u8], model: &ModelHandle| decode_request(body, model.signature()),
-        encode: |form, _: &ModelHandle, response: &InferResponse| encode_response(form, response),
+        decode: |body: &Bytes, model: &ModelHandle| decode_request(body, model.signature()),
+        encode: |form, _: &ModelHandle, response: &InferResponse| {
+            let body = encode_response(form, response)?;
+            Ok(Encoded { body, json_length: None })
+        },
     };
     predict(&api, &target, format, request).await
 }

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use loadonce_core::{Dim, InferError, InferResponse, ModelHandle, TensorSpec};
 use serde_json::{Value, json};
 
@@ -11,10 +12,14 @@ use super::predict::{Format, predict};
 use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::wire::v2::{Answerer, decode_request, encode_response};
+use crate::wire::WireError;
+use crate::wire::v2::{Answerer, Framing, HEADER_LENGTH, decode_request, encode_response};
+
+/// Triton's names (`core/src/server.cc`) of the extensions that are served; none that is not.
+const EXTENSIONS: [&str; 3] = ["binary_tensor_data", "classification", "parameters"];
 
 pub(super) async fn server_metadata() -> Json<Value> {
-    Json(json!({ "name": "loadonce", "version": env!("CARGO_PKG_VERSION"), "extensions": [] }))
+    Json(json!({ "name": "loadonce", "version": env!("CARGO_PKG_VERSION"), "extensions": EXTENSIONS }))
 }
 
 pub(super) async fn model_metadata(
@@ -45,14 +50,27 @@ pub(super) async fn model_ready(State(api): State<Api>, Path(target): Path<Targe
 }
 
 pub(super) async fn infer(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
+    let framing = framing(request.headers());
     let format = Format {
         name: "v2",
-        decode: |body: &[u8], _: &ModelHandle| Ok(((), decode_request(body)?)),
-        encode: |(), model: &ModelHandle, response: &InferResponse| {
-            encode_response(Answerer { name: model.name(), version: model.version() }, response)
+        decode: move |body: &Bytes, model: &ModelHandle| decode_request(body, framing?, model.signature()),
+        encode: |wanted, model: &ModelHandle, response: &InferResponse| {
+            let (name, version, signature) = (model.name(), model.version(), model.signature());
+            encode_response(Answerer { name, version, signature }, response, &wanted)
         },
     };
     predict(&api, &target, format, request).await
+}
+
+/// The header tells where the JSON ends and tensors begin; 0 is a body without JSON.
+fn framing(headers: &HeaderMap) -> Result<Framing, WireError> {
+    let Some(value) = headers.get(HEADER_LENGTH) else { return Ok(Framing::Json) };
+    let length = value.to_str().ok().and_then(|text| text.trim().parse::<usize>().ok());
+    match length {
+        Some(0) => Ok(Framing::Raw),
+        Some(length) => Ok(Framing::Mixed(length)),
+        None => Err(WireError::form("Inference-Header-Content-Length", format!("expected a number, got {value:?}"))),
+    }
 }
 
 fn tensor_metadata(spec: &TensorSpec) -> Value {

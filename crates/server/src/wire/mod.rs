@@ -3,6 +3,7 @@
 mod element;
 mod array;
 mod write;
+pub(crate) mod raw;
 pub mod v1;
 pub mod v2;
 
@@ -26,7 +27,9 @@ pub enum WireError {
         detail: String,
     },
     /// A string of an output cannot be written as JSON.
-    #[error("output '{output}' holds a string at [{index}] that is not UTF-8, which JSON cannot carry")]
+    #[error(
+        "output '{output}' holds a string at [{index}] that is not UTF-8, which JSON cannot carry; ask for it in binary form: \"binary_data\": true"
+    )]
     NotUtf8 {
         /// The output.
         output: String,

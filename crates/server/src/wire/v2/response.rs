@@ -1,0 +1,102 @@
+//! Inference responses: JSON, with tensors in it or behind it.
+
+use loadonce_core::{InferResponse, NamedTensor, Signature, Tensor};
+
+use super::classification::classify;
+use super::request::Wanted;
+use crate::wire::write::{scalar, separate, write_elements};
+use crate::wire::{WireError, raw};
+
+/// Which model answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Answerer<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// What it gives, for the names of classes.
+    pub signature: &'a Signature,
+}
+
+/// A response's body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Bytes of it that are JSON, if tensors in binary form follow.
+    pub json_length: Option<usize>,
+}
+
+/// Writes an inference response; data is flat and row-major.
+pub fn encode_response(
+    answerer: Answerer<'_>,
+    response: &InferResponse,
+    wanted: &Wanted,
+) -> Result<Encoded, WireError> {
+    let mut out = Vec::with_capacity(128 + response.outputs.iter().map(|output| room(&output.tensor)).sum::<usize>());
+    let mut behind = Vec::new();
+    out.extend_from_slice(b"{\"model_name\":");
+    scalar(&mut out, answerer.name);
+    out.extend_from_slice(b",\"model_version\":");
+    scalar(&mut out, answerer.version);
+    if let Some(id) = &response.id {
+        out.extend_from_slice(b",\"id\":");
+        scalar(&mut out, id);
+    }
+    out.extend_from_slice(b",\"outputs\":[");
+    for (position, output) in response.outputs.iter().enumerate() {
+        separate(&mut out, position);
+        let form = wanted.form_of(&output.name);
+        let classes = form.classes.map(|count| classify(output, count, answerer.signature)).transpose()?;
+        let output = classes.as_ref().unwrap_or(output);
+        if form.binary {
+            encode_head(&mut out, output);
+            encode_size(&mut out, &output.tensor);
+            behind.push(output.tensor.clone());
+        } else {
+            encode_head(&mut out, output);
+            encode_data(&mut out, output)?;
+        }
+    }
+    out.extend_from_slice(b"]}");
+    Ok(append(out, &behind))
+}
+
+/// Bytes that a tensor may take as JSON; a guess, to spare growing.
+fn room(tensor: &Tensor) -> usize {
+    128 + tensor.len() * 12
+}
+
+fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
+    if tensors.is_empty() {
+        return Encoded { body, json_length: None };
+    }
+    let json_length = Some(body.len());
+    body.reserve_exact(tensors.iter().map(raw::length).sum());
+    for tensor in tensors {
+        raw::encode(&mut body, tensor);
+    }
+    Encoded { body, json_length }
+}
+
+fn encode_head(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) {
+    out.extend_from_slice(b"{\"name\":");
+    scalar(out, name);
+    out.extend_from_slice(b",\"datatype\":");
+    scalar(out, tensor.dtype().as_str());
+    out.extend_from_slice(b",\"shape\":");
+    scalar(out, &tensor.shape()[..]);
+}
+
+fn encode_size(out: &mut Vec<u8>, tensor: &Tensor) {
+    out.extend_from_slice(b",\"parameters\":{\"binary_data_size\":");
+    scalar(out, raw::length(tensor));
+    out.extend_from_slice(b"}}");
+}
+
+fn encode_data(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) -> Result<(), WireError> {
+    out.extend_from_slice(b",\"data\":[");
+    write_elements(out, name, tensor, 0..tensor.len())?;
+    out.extend_from_slice(b"]}");
+    Ok(())
+}
