@@ -1,9 +1,10 @@
 """Trains the example models and writes each as a folder that loadonce can serve.
 
-A folder holds `model.onnx`, a `model.toml` with what the ONNX file cannot say (column
-names, class names, the checksum), and samples: requests with their expected answers.
-The answers come from the library that trained the model, never from an ONNX run, so a
-server that agrees with them agrees with the model as it was trained.
+A folder holds the model, as ONNX or in the format of the library that trained it, a
+`model.toml` with what the model's file cannot say (column names, class names, the
+checksum), and samples: requests with their expected answers. The answers come from the
+library that trained the model, never from an ONNX run, so a server that agrees with
+them agrees with the model as it was trained.
 
     python examples/train.py [--out examples/models]
 """
@@ -12,17 +13,25 @@ import argparse
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 import onnx
+import xgboost
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import BaseEstimator
-from sklearn.datasets import load_diabetes, load_digits, load_iris, load_wine
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_wine,
+)
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -31,8 +40,11 @@ from sklearn.preprocessing import StandardScaler
 
 SEED = 20
 LINE_WIDTH = 100
-# The models count in 32 bits, the library that trained them in 64.
+# The models in ONNX count in 32 bits, the library that trained them in 64.
 TOLERANCE = {"absolute": 1e-6, "relative": 1e-5}
+# A library's own file holds all that it knows, so the answers are its own.
+XGBOOST_TOLERANCE = {"absolute": 0.0, "relative": 1e-6}
+LIGHTGBM_TOLERANCE = {"absolute": 0.0, "relative": 1e-12}
 
 # What a model answers: a value for each row, by the name of the output.
 Answer = dict[str, np.ndarray]
@@ -54,6 +66,7 @@ class Table:
     input_name: str
     columns: list[str]
     rows: np.ndarray
+    datatype: str = "FP32"
 
 
 @dataclass(frozen=True)
@@ -61,10 +74,12 @@ class Example:
     """A trained model with everything that goes into its folder."""
 
     name: str
-    model: onnx.ModelProto
+    content: bytes
     columns: dict[str, list[str]]
     labels: dict[str, list[str]]
     samples: dict[str, Sample]
+    file: str = "model.onnx"
+    tolerance: dict[str, float] = field(default_factory=lambda: TOLERANCE)
 
 
 def iris() -> Example:
@@ -83,7 +98,7 @@ def iris() -> Example:
     table = Table("measurements", columns, flowers.data[[0, 60, 110]])
     return Example(
         name="iris",
-        model=export("iris", classifier, table),
+        content=export("iris", classifier, table),
         columns={table.input_name: columns},
         labels={"output_probability": classifier.classes_.tolist()},
         samples=samples_of_table("flower", table, answer),
@@ -105,7 +120,7 @@ def wine() -> Example:
     table = Table("analysis", wines.feature_names, wines.data[[20, 80, 150]])
     return Example(
         name="wine",
-        model=export("wine", forest, table, options={"zipmap": False}),
+        content=export("wine", forest, table, options={"zipmap": False}),
         columns={table.input_name: table.columns},
         labels={"probabilities": wines.target_names.tolist()},
         samples=samples_of_table("wine", table, answer),
@@ -126,7 +141,7 @@ def diabetes() -> Example:
     table = Table("patient", patients.feature_names, rows)
     return Example(
         name="diabetes",
-        model=export("diabetes", regressor, table),
+        content=export("diabetes", regressor, table),
         columns={table.input_name: table.columns},
         labels={},
         samples=samples_of_table("patient", table, answer),
@@ -145,19 +160,91 @@ def digits() -> Example:
 
     return Example(
         name="digits",
-        model=network_as_onnx(network),
+        content=as_bytes(network_as_onnx(network)),
         columns={},
         labels={"probabilities": [str(digit) for digit in range(10)]},
         samples=samples_of_images(brightness[[7, 3, 4]].reshape(-1, 8, 8), answer),
     )
 
 
-EXAMPLES = [iris, wine, diabetes, digits]
+def tumor() -> Example:
+    """Whether a tumor is malignant, as XGBoost saves it; some values are missing."""
+    tumors = load_breast_cancer()
+    columns = [name.replace(" ", "_") for name in tumors.feature_names]
+    measurements = with_gaps(tumors.data)
+    # The data count benign as 1.
+    malignant = 1 - tumors.target
+    classifier = xgboost.XGBClassifier(
+        n_estimators=40, max_depth=3, n_jobs=1, random_state=SEED
+    )
+    classifier.fit(measurements, malignant)
+    booster = classifier.get_booster()
+    booster.feature_names = columns
+
+    def answer(rows: np.ndarray) -> Answer:
+        return {
+            "label": classifier.predict(rows, validate_features=False),
+            "probabilities": classifier.predict_proba(rows, validate_features=False),
+        }
+
+    table = Table("input", columns, measurements[[0, 19, 40]])
+    return Example(
+        name="tumor",
+        content=bytes(booster.save_raw("json")),
+        columns={},
+        labels={"probabilities": ["benign", "malignant"]},
+        samples=samples_of_table("tumor", table, answer),
+        file="model.json",
+        tolerance=XGBOOST_TOLERANCE,
+    )
 
 
-def export(
-    name: str, trained: BaseEstimator, table: Table, **options: Any
-) -> onnx.ModelProto:
+def progression() -> Example:
+    """What `diabetes` foretells, as LightGBM saves it; sex is a category."""
+    patients = load_diabetes(scaled=False)
+    parameters = {
+        "objective": "regression",
+        "num_leaves": 7,
+        "seed": SEED,
+        "num_threads": 1,
+        "deterministic": True,
+        "verbose": -1,
+    }
+    data = lightgbm.Dataset(
+        patients.data,
+        patients.target,
+        feature_name=patients.feature_names,
+        categorical_feature=["sex"],
+    )
+    booster = lightgbm.train(parameters, data, num_boost_round=60)
+
+    def answer(rows: np.ndarray) -> Answer:
+        return {"prediction": np.asarray(booster.predict(rows))}
+
+    rows = patients.data[[0, 1, 2]]
+    table = Table("input", patients.feature_names, rows, datatype="FP64")
+    return Example(
+        name="progression",
+        content=booster.model_to_string().encode(),
+        columns={},
+        labels={},
+        samples=samples_of_table("patient", table, answer),
+        file="model.txt",
+        tolerance=LIGHTGBM_TOLERANCE,
+    )
+
+
+EXAMPLES = [iris, wine, diabetes, digits, tumor, progression]
+
+
+def with_gaps(rows: np.ndarray) -> np.ndarray:
+    """The rows without a twentieth of their numbers."""
+    is_missing = np.random.default_rng(SEED).random(rows.shape) < 0.05
+    gappy: np.ndarray = np.where(is_missing, np.nan, rows)
+    return gappy
+
+
+def export(name: str, trained: BaseEstimator, table: Table, **options: Any) -> bytes:
     """The trained model as skl2onnx writes it, the same bytes every time."""
     width = FloatTensorType([None, len(table.columns)])
     inputs = [(table.input_name, width)]
@@ -169,7 +256,12 @@ def export(
     versions = sorted({(used.domain, used.version) for used in model.opset_import})
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(*used) for used in versions)
-    return model
+    return as_bytes(model)
+
+
+def as_bytes(model: onnx.ModelProto) -> bytes:
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def network_as_onnx(network: MLPClassifier) -> onnx.ModelProto:
@@ -217,11 +309,11 @@ def samples_of_table(
 ) -> dict[str, Sample]:
     """The three ways to ask a model with named columns."""
     one, three = table.rows[:1], answer(table.rows)
-    named = [dict(zip(table.columns, row, strict=True)) for row in table.rows.tolist()]
+    named = [dict(zip(table.columns, row, strict=True)) for row in plain(table.rows)]
     return {
         "one_row": Sample(
             f"one {thing}, as a row of numbers",
-            {"instances": one.tolist()},
+            {"instances": plain(one)},
             predictions(answer(one)),
         ),
         "named_columns": Sample(
@@ -231,8 +323,8 @@ def samples_of_table(
         ),
         "tensors": Sample(
             f"three {thing}s, as tensors",
-            tensors("inputs", {table.input_name: table.rows}),
-            tensors("outputs", three),
+            tensors("inputs", {table.input_name: table.rows}, table.datatype),
+            tensors("outputs", three, table.datatype),
         ),
     }
 
@@ -271,38 +363,47 @@ def predictions(answer: Answer) -> dict[str, Any]:
     return {"predictions": [dict(zip(answer, row, strict=True)) for row in rows]}
 
 
-def tensors(side: str, values: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Tensors in the format of the Open Inference Protocol v2."""
-    return {side: [tensor(name, array) for name, array in values.items()]}
+def tensors(
+    side: str, values: dict[str, np.ndarray], floats: str = "FP32"
+) -> dict[str, Any]:
+    """Tensors in the format of the Open Inference Protocol v2, floats as said."""
+    return {side: [tensor(name, array, floats) for name, array in values.items()]}
 
 
-def tensor(name: str, values: np.ndarray) -> dict[str, Any]:
-    datatype = {"f": "FP32", "i": "INT64"}.get(values.dtype.kind, "BYTES")
+def tensor(name: str, values: np.ndarray, floats: str) -> dict[str, Any]:
+    datatype = {"f": floats, "i": "INT64"}.get(values.dtype.kind, "BYTES")
     return {
         "name": name,
         "shape": list(values.shape),
         "datatype": datatype,
-        "data": values.ravel().tolist(),
+        "data": plain(values.ravel()),
     }
+
+
+def plain(values: Any) -> Any:
+    """Nested lists, with what is missing as the text that JSON has for it here."""
+    if isinstance(values, np.ndarray | list):
+        return [plain(part) for part in values]
+    value = np.asarray(values).item()
+    return "NaN" if isinstance(value, float) and np.isnan(value) else value
 
 
 def write(example: Example, models: Path) -> None:
     """Writes the folder of one model and says how large it became."""
     folder = models / example.name
     (folder / "samples").mkdir(parents=True, exist_ok=True)
-    content = example.model.SerializeToString(deterministic=True)
-    (folder / "model.onnx").write_bytes(content)
-    (folder / "model.toml").write_text(settings_as_toml(example, content))
+    (folder / example.file).write_bytes(example.content)
+    (folder / "model.toml").write_text(settings_as_toml(example))
     for name, sample in example.samples.items():
-        fields = {**vars(sample), "tolerance": TOLERANCE}
+        fields = {**vars(sample), "tolerance": example.tolerance}
         text = readable_json(fields) + "\n"
         (folder / "samples" / f"{name}.json").write_text(text)
-    print(f"{folder}: {len(content)} bytes, {len(example.samples)} samples")
+    print(f"{folder}: {len(example.content)} bytes, {len(example.samples)} samples")
 
 
-def settings_as_toml(example: Example, content: bytes) -> str:
+def settings_as_toml(example: Example) -> str:
     """The text of `model.toml`; a JSON list of plain strings is a TOML one as well."""
-    lines = [f'checksum = "sha256:{hashlib.sha256(content).hexdigest()}"']
+    lines = [f'checksum = "sha256:{hashlib.sha256(example.content).hexdigest()}"']
     for name, columns in example.columns.items():
         lines += ["", f"[inputs.{name}]", f"columns = {readable_json(columns)}"]
     for name, labels in example.labels.items():

@@ -151,7 +151,7 @@ def start(models: Path) -> tuple[Server, Prober]:
 def answers_every_sample(address: str) -> None:
     """Sends every sample in every form, and tells all that were answered wrongly."""
     asked, wrong = 0, []
-    for folder in sorted(path.parent for path in EXAMPLES.glob("*/model.onnx")):
+    for folder in sorted(path.parent for path in EXAMPLES.glob("*/samples")):
         metadata = ask(address, "GET", f"/v2/models/{folder.name}").json()
         model = Model.of(folder, metadata)
         for sample in samples(folder, model):

@@ -31,7 +31,7 @@ def differences(committed: Path, trained: Path) -> Iterator[str]:
         old, new = committed / name, trained / name
         if not old.exists() or not new.exists():
             yield f"{name}: only in {committed if old.exists() else trained}"
-        elif name.suffix == ".json":
+        elif name.parent.name == "samples":
             if where := first_difference(
                 json.loads(old.read_text()), json.loads(new.read_text())
             ):

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +27,11 @@ class Model:
     def of(cls, folder: Path, metadata: Json) -> "Model":
         """From its folder, and the server's answer to `GET /v2/models/NAME`."""
         (tensor,) = metadata["inputs"]
-        settings = tomllib.loads((folder / "model.toml").read_text())
-        described = settings.get("inputs", {}).get(tensor["name"], {})
         return cls(
             name=folder.name,
             input_name=tensor["name"],
             datatype=tensor["datatype"],
-            columns=described.get("columns", []),
+            columns=tensor.get("columns", []),
             output_names=[output["name"] for output in metadata["outputs"]],
         )
 

@@ -183,7 +183,7 @@ def is_shown(address: str, name: str, folder: Path) -> None:
 
 
 def all_is_well(screenshots: Path) -> None:
-    folders = sorted(path.parent for path in EXAMPLES.glob("*/model.onnx"))
+    folders = sorted(path.parent for path in EXAMPLES.glob("*/samples"))
     with Server(EXAMPLES, "--port", "0") as server:
         address = server.address()
         server.wait_for_line("ready after")

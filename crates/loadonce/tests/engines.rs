@@ -11,7 +11,15 @@ fn engines_are_shown_with_where_they_were_looked_for() {
     let path = folder.path().join("lib");
     let ended = run(["engines", "--onnxruntime", path.to_str().unwrap()]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    for part in ["tabular ", "rten ", "onnxruntime  -", "pip install onnxruntime", "is no shared library"] {
+    for part in [
+        "tabular ",
+        "xgboost ",
+        "lightgbm ",
+        "rten ",
+        "onnxruntime  -",
+        "pip install onnxruntime",
+        "is no shared library",
+    ] {
         assert!(ended.stdout.contains(part), "'{part}' in {}", ended.stdout);
     }
     let ended = run(["engines", "--json", "--onnxruntime", path.to_str().unwrap()]);

@@ -29,7 +29,7 @@ fn code_0_fine_and_drained() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let ended = run(["check", examples().to_str().unwrap()]);
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stdout.ends_with("ok: 4 models loaded, 12 samples answered rightly\n"), "{}", ended.stdout);
+    assert!(ended.stdout.ends_with("ok: 6 models loaded, 18 samples answered rightly\n"), "{}", ended.stdout);
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn probe(address: SocketAddr, done: &AtomicBool) -> usize {
         if ready.status == 200 || prediction.status == 200 {
             assert_eq!(report["ready"], true, "{report}");
             let models = report["models"].as_array().unwrap();
-            assert_eq!(models.len(), 4);
+            assert_eq!(models.len(), 6);
             for model in models {
                 assert_eq!((&model["state"], &model["samples"]["right"]), (&json!("ready"), &json!(3)), "{model}");
             }

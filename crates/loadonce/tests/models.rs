@@ -27,7 +27,7 @@ fn samples() -> Vec<(String, Value, Value)> {
             samples.push((path, sample["request"].clone(), sample["response"].clone()));
         }
     }
-    assert_eq!(samples.len(), 12);
+    assert_eq!(samples.len(), 18);
     samples
 }
 
@@ -63,7 +63,7 @@ fn the_examples_answer_as_the_library_that_trained_them() {
         assert!(agrees(&expected, &answer.json()), "{path}\n  got      {}\n  expected {expected}", answer.body);
     }
     let page = client.send("GET", "/", "").unwrap();
-    for name in ["diabetes", "digits", "iris", "wine"] {
+    for name in ["diabetes", "digits", "iris", "progression", "tumor", "wine"] {
         assert!(page.body.contains(&format!("<h2>{name} ")), "{name}");
     }
 }
@@ -81,7 +81,7 @@ fn ten_thousand_requests_load_nothing() {
         }
     });
     let metrics = server.client().send("GET", "/metrics", "").unwrap().body;
-    for name in ["diabetes", "digits", "iris", "wine"] {
+    for name in ["diabetes", "digits", "iris", "progression", "tumor", "wine"] {
         let line = format!("loadonce_model_loads_total{{model=\"{name}\"}} 1\n");
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }

@@ -96,6 +96,11 @@ def linear_machines() -> Iterator[Case]:
                 name = f"svm_machine_{kind}_{classes}_{post_transform.lower()}"
                 tolerance = tolerance_of(post_transform)
                 yield classifier(name, attributes, classes, tolerance=tolerance)
+    border = {**linear(2, True), "coefficients": [1.0, 0, 0, 0, 0, 1.0, 0, 0]}
+    rows = binary_fractions()
+    # With rho the greatest score, which is the first, is just one half.
+    rows[:3, :2] = [[0.375, -1.0], [0.25, -1.0], [0.5, -1.0]]
+    yield classifier("svm_machine_at_one_half", border, 2, rows)
     fitted = {**linear(2, False), "prob_a": [-1.0], "prob_b": [0.5]}
     yield classifier("svm_machine_with_probabilities", fitted, 2)
 

@@ -4,7 +4,7 @@
 //! `Booster.predict` with all trees of the file, to the rounding of double precision.
 //!
 //! The format is that of `GBDT::SaveModelToString` and `Tree::ToString` in LightGBM's sources (versions 2 to 4 of it):
-//! [`text`] takes it apart, [`booster`] makes a booster of it.
+//! `text.rs` takes it apart, `booster.rs` makes a booster of it.
 
 mod booster;
 mod objective;

@@ -92,7 +92,7 @@ impl<'a> Tree<'a> {
     fn categorical(&self, position: usize, sets: &mut Sets) -> Result<Mode, LoadError> {
         let number = self.thresholds[position].to_category();
         let words = number.and_then(|number| self.set(number as usize));
-        let set = words.and_then(|words| sets.push(words));
+        let set = words.and_then(|words| sets.push_bits(words));
         let set = set.ok_or_else(|| {
             let threshold = self.thresholds[position];
             self.section.corrupt(format!("split {position} has set {threshold} of categories, which is not there"))

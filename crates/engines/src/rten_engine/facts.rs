@@ -29,77 +29,25 @@ enum Gives {
     Always(i32),
 }
 
-/// Operators of `ai.onnx` whose answers' type is told by their name or inputs.
-const TYPES: &[(&[&str], Gives)] = &[
+/// Operators of `ai.onnx`, by their names with blanks between, whose answers' type is told by their name or inputs.
+const TYPES: &[(&str, Gives)] = &[
     (
-        &[
-            "Identity",
-            "Reshape",
-            "Transpose",
-            "Unsqueeze",
-            "Squeeze",
-            "Flatten",
-            "Expand",
-            "Slice",
-            "Split",
-            "Gather",
-            "GatherElements",
-            "GatherND",
-            "Concat",
-            "Tile",
-            "Pad",
-            "Range",
-            "Trilu",
-            "ScatterElements",
-            "ScatterND",
-            "Add",
-            "Sub",
-            "Mul",
-            "Div",
-            "Mod",
-            "Pow",
-            "Neg",
-            "Abs",
-            "Sign",
-            "Clip",
-            "Min",
-            "Max",
-            "Sum",
-            "CumSum",
-            "Relu",
-            "Sigmoid",
-            "Tanh",
-            "Exp",
-            "Log",
-            "Sqrt",
-            "Floor",
-            "Ceil",
-            "Round",
-            "Erf",
-            "Softmax",
-            "MatMul",
-            "Gemm",
-            "Conv",
-            "LSTM",
-            "GRU",
-            "ReduceSum",
-            "ReduceMax",
-            "ReduceMin",
-            "ReduceMean",
-            "ReduceProd",
-            "ReduceL2",
-            "LayerNormalization",
-        ],
+        "Identity Reshape Transpose Unsqueeze Squeeze Flatten Expand Slice Split Gather GatherElements GatherND Concat \
+         Tile Pad Range Trilu ScatterElements ScatterND Add Sub Mul Div Mod Pow Neg Abs Sign Clip Min Max Sum CumSum \
+         Relu Sigmoid Tanh Exp Log Sqrt Floor Ceil Round Erf Softmax MatMul Gemm Conv LSTM GRU ReduceSum ReduceMax \
+         ReduceMin ReduceMean ReduceProd ReduceL2 LayerNormalization",
         Gives::SameAs(0),
     ),
-    (&["Where", "CastLike"], Gives::SameAs(1)),
-    (
-        &["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"],
-        Gives::Always(data_type::BOOL),
-    ),
-    (&["Shape", "Size", "NonZero", "ArgMax", "ArgMin"], Gives::Always(data_type::INT64)),
-    (&["ConstantOfShape"], Gives::Always(data_type::FLOAT)),
+    ("Where CastLike", Gives::SameAs(1)),
+    ("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor Not IsNaN IsInf", Gives::Always(data_type::BOOL)),
+    ("Shape Size NonZero ArgMax ArgMin", Gives::Always(data_type::INT64)),
+    ("ConstantOfShape", Gives::Always(data_type::FLOAT)),
 ];
+
+/// Whether a name is one of those with blanks between.
+pub(super) fn is_among(names: &str, name: &str) -> bool {
+    names.split(' ').any(|one| one == name)
+}
 
 impl<'a> Facts<'a> {
     pub(super) fn of(graph: &'a GraphProto) -> Self {
@@ -159,7 +107,7 @@ impl<'a> Facts<'a> {
         if let Some(value) = node.attribute.iter().find_map(|attribute| attribute.t.as_ref()) {
             return value.data_type;
         }
-        let (_, gives) = TYPES.iter().find(|(operators, _)| operators.contains(&node.operator()))?;
+        let (_, gives) = TYPES.iter().find(|(operators, _)| is_among(operators, node.operator()))?;
         match gives {
             Gives::SameAs(index) => self.data_type(node.input.get(*index)?),
             Gives::Always(data_type) => Some(*data_type),

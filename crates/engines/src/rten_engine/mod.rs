@@ -4,6 +4,7 @@
 //! refused here: a model at load (`support.rs`), a request's element in its run (`convert.rs`). A model is loaded from
 //! the bytes that were read once; its weights are shared by all sessions, each of which has a thread of its own.
 
+mod bounds;
 mod convert;
 mod external;
 mod facts;
@@ -47,7 +48,7 @@ impl Engine for Rten {
         support::supports(&summary).and_then(|()| file.check_dense()).map_err(|error| error.at(path))?;
         let data = file.external_data()?;
         let (file, maps) = external::map(file, &data, progress)?;
-        support::check_contents(&file).map_err(|error| error.at(path))?;
+        support::check_contents(&file).and_then(|()| bounds::check(file.graph())).map_err(|error| error.at(path))?;
         let weight_bytes = summary.weights.bytes + packing::packed_bytes(file.graph());
         // The cache and the parsed file hold on to the content, which is to be handed over, not copied.
         spec.file.release();

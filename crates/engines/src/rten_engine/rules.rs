@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use loadonce_core::{LoadError, LoadErrorKind};
 
-use super::facts::{Facts, cast_to};
+use super::facts::{Facts, cast_to, is_among};
+use crate::onnx::advice;
 use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, data_type};
 
 /// A node among its graph's values.
@@ -21,72 +22,58 @@ struct Use<'a> {
 /// Says what rten does wrongly with a use of an operator, if it does.
 type Rule = fn(Use<'_>) -> Option<&'static str>;
 
-/// Rules of operators of `ai.onnx`.
-const RULES: &[(&[&str], Rule)] = &[
-    (&["Resize"], |used| used.has_text("mode", "cubic").then_some("rten has no cubic interpolation")),
-    (&["ArgMax", "ArgMin"], |_| Some("rten takes the last of equal elements, the standard the first")),
-    (&["Conv", "ConvInteger", "ConvTranspose", "AveragePool", "MaxPool"], |used| {
+/// By operators' names, with blanks between, of whatever domain: rten has no two of one name that differ in what is asked here.
+const RULES: &[(&str, Rule)] = &[
+    ("Resize", |used| used.has_text("mode", "cubic").then_some("rten has no cubic interpolation")),
+    ("ArgMax ArgMin", |_| Some("rten takes the last of equal elements, the standard the first")),
+    ("Conv ConvInteger ConvTranspose AveragePool MaxPool", |used| {
         used.has_text("auto_pad", "SAME_LOWER").then_some("rten pads as for SAME_UPPER")
     }),
-    (&["Conv", "ConvInteger", "ConvTranspose"], defaults_of_convolution),
-    (&["ConvTranspose"], |used| {
+    ("Conv ConvInteger ConvTranspose", defaults_of_convolution),
+    ("ConvTranspose", |used| {
         (used.rank(1) > Some(4)).then_some("rten has transposed convolutions over one or two axes only")
     }),
-    (&["AveragePool", "MaxPool"], |used| {
-        used.attribute("strides").is_none().then_some("rten needs 'strides' to be given")
+    ("AveragePool MaxPool", |used| used.attribute("strides").is_none().then_some("rten needs 'strides' to be given")),
+    ("MaxPool", |used| used.has_output(1).then_some("rten does not give the indices")),
+    ("MaxPool", |used| used.is_of_bytes().then_some(NO_BYTES)),
+    ("GridSample", |used| (used.rank(0) > Some(4)).then_some("rten samples grids of two axes only")),
+    ("LSTM GRU DynamicQuantizeLSTM", |used| {
+        used.input(4).is_some().then_some("rten takes every sequence to be whole, whatever 'sequence_lens' says")
     }),
-    (&["MaxPool"], |used| used.has_output(1).then_some("rten does not give the indices")),
-    (&["MaxPool"], |used| used.is_of_bytes().then_some(NO_BYTES)),
-    (&["GridSample"], |used| (used.rank(0) > Some(4)).then_some("rten samples grids of two axes only")),
-    (&["GRU"], |used| {
+    ("GRU", |used| {
         (used.int("linear_before_reset") != Some(1)).then_some("rten has it with 'linear_before_reset' 1 only")
     }),
-    (&["LayerNormalization"], |used| {
+    ("LayerNormalization", |used| {
         (used.has_output(1) || used.has_output(2)).then_some("rten does not give mean and deviation")
     }),
-    (&["Attention"], |used| used.has_output(3).then_some("rten does not give 'qk_matmul_output'")),
-    (&["Pad"], |used| used.input(3).is_some().then_some("rten has no input 'axes'")),
-    (&["Unsqueeze", "Squeeze"], |used| (used.rank(1) == Some(0)).then_some("rten needs a list of axes")),
-    (&["QuantizeLinear"], |used| {
+    ("Attention", |used| used.has_output(3).then_some("rten does not give 'qk_matmul_output'")),
+    ("Pad", |used| used.input(3).is_some().then_some("rten has no input 'axes'")),
+    ("Unsqueeze Squeeze", |used| (used.rank(1) == Some(0)).then_some("rten needs a list of axes")),
+    ("QuantizeLinear", |used| {
         let by_axis = used.attribute("axis").is_none() && used.input(1).is_some_and(|scale| used.facts.is_list(scale));
         by_axis.then_some("rten takes the last axis where none is given, the standard the second")
     }),
-    (&["MatMul"], |used| {
+    ("MatMul", |used| {
         let keeps_axis = used.rank(1) == Some(1) && used.rank(0).is_none_or(|rank| rank > 2);
         keeps_axis.then_some("rten gives an axis too many for a stack of matrices times a vector")
     }),
-    (&["Sign"], |used| used.may_be_float(0).then_some("rten takes the sign of zero as 1")),
-    (&["ReduceMax", "ReduceMin"], |used| {
+    ("Sign", |used| used.may_be_float(0).then_some("rten takes the sign of zero as 1")),
+    ("ReduceMax ReduceMin", |used| {
         (used.data_type(0) == Some(data_type::BOOL)).then_some("rten has no maximum and minimum of truth values")
     }),
-    (&["BitCast"], |used| (!used.keeps_width()).then_some("rten holds elements of other widths")),
-    (&["OneHot"], |used| {
+    ("BitCast", |used| (!used.keeps_width()).then_some("rten holds elements of other widths")),
+    ("OneHot", |used| {
         let whole = |index| used.data_type(index) != Some(data_type::FLOAT);
         (!whole(0) || !whole(1)).then_some("rten takes whole numbers only as indices and depth")
     }),
-    (&["Pow"], |used| {
+    ("Pow", |used| {
         let is_float = |index| used.data_type(index).map(|known| known == data_type::FLOAT);
         (is_float(0) == Some(true) && is_float(1) == Some(false))
             .then_some("rten needs a FP32 exponent for a FP32 base")
     }),
-    (
-        &[
-            "Add",
-            "Sub",
-            "Mul",
-            "Div",
-            "Mod",
-            "Min",
-            "Max",
-            "Clip",
-            "Equal",
-            "Greater",
-            "GreaterOrEqual",
-            "Less",
-            "LessOrEqual",
-        ],
-        |used| used.is_of_bytes().then_some(NO_BYTES),
-    ),
+    ("Add Sub Mul Div Mod Min Max Clip Equal Greater GreaterOrEqual Less LessOrEqual", |used| {
+        used.is_of_bytes().then_some(NO_BYTES)
+    }),
 ];
 
 const NO_BYTES: &str = "rten has it for 32 bits only, not for INT8 and UINT8";
@@ -102,9 +89,9 @@ pub(super) fn check(graph: &GraphProto) -> Result<(), LoadError> {
 fn check_nodes(graph: &GraphProto, facts: &Facts<'_>) -> Result<(), LoadError> {
     for node in &graph.node {
         inner_graphs(node).try_for_each(|graph| check_nodes(graph, facts))?;
-        let rules = RULES.iter().filter(|(operators, _)| operators.contains(&node.operator()));
+        let rules = RULES.iter().filter(|(operators, _)| is_among(operators, node.operator()));
         let found = rules.map(|(_, rule)| rule).find_map(|rule| rule(Use { node, facts }));
-        if let Some(what) = found.filter(|_| node.domain_name() == "ai.onnx") {
+        if let Some(what) = found {
             return Err(refused(node, what));
         }
     }
@@ -116,9 +103,9 @@ fn inner_graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
 }
 
 fn refused(node: &NodeProto, what: &str) -> LoadError {
-    let (name, operator) = (node.name.as_deref().unwrap_or_default(), node.operator());
-    let detail = format!("node '{name}' (ai.onnx.{operator}): {what}");
-    LoadError::new(LoadErrorKind::Unsupported, detail)
+    let (name, domain, operator) = (node.name.as_deref().unwrap_or_default(), node.domain_name(), node.operator());
+    let detail = format!("node '{name}' ({domain}.{operator}): {what}");
+    LoadError::new(LoadErrorKind::Unsupported, detail).advise(advice::who_runs(domain))
 }
 
 /// rten reads the number of axes off `kernel_shape`, which the standard lets a file leave out.
@@ -187,24 +174,11 @@ impl<'a> Use<'a> {
 const WHOLE: [i32; 5] = [data_type::BOOL, data_type::INT8, data_type::UINT8, data_type::INT32, data_type::INT64];
 
 /// Operators that pass elements on as they are.
-const PASSING: [&str; 13] = [
-    "Identity",
-    "Reshape",
-    "Transpose",
-    "Unsqueeze",
-    "Squeeze",
-    "Flatten",
-    "Expand",
-    "Slice",
-    "Split",
-    "Gather",
-    "GatherElements",
-    "Concat",
-    "Tile",
-];
+const PASSING: &str =
+    "Identity Reshape Transpose Unsqueeze Squeeze Flatten Expand Slice Split Gather GatherElements Concat Tile";
 
 /// Operators that take any number but zero as true.
-const LOGICAL: [&str; 8] = ["Where", "Not", "And", "Or", "Xor", "NonZero", "If", "Loop"];
+const LOGICAL: &str = "Where Not And Or Xor NonZero If Loop";
 
 /// Casts to truth values, which rten makes as casts to whole numbers: 0.5 would be false, and 2 would stay 2.
 struct Truths<'a> {
@@ -232,9 +206,9 @@ impl<'a> Truths<'a> {
             if takes_number || used.data_type(0) != Some(data_type::BOOL) {
                 self.numbers.extend(node.output.first().map(String::as_str));
             }
-        } else if takes_number && PASSING.contains(&operator) {
+        } else if takes_number && is_among(PASSING, operator) {
             self.numbers.extend(node.output.iter().map(String::as_str));
-        } else if takes_number && !LOGICAL.contains(&operator) {
+        } else if takes_number && !is_among(LOGICAL, operator) {
             return Err(refused(
                 node,
                 "rten computes with truth values that a cast made of numbers as with the numbers",
@@ -276,6 +250,11 @@ mod tests {
             (
                 node("GRU", &["f", "f", "f"], &["y"]),
                 "node '' (ai.onnx.GRU): rten has it with 'linear_before_reset' 1 only",
+            ),
+            (node("LSTM", &["f", "f", "f", "v"], &["y"]), "fine"),
+            (
+                node("LSTM", &["f", "f", "f", "", "n"], &["y"]),
+                "node '' (ai.onnx.LSTM): rten takes every sequence to be whole, whatever 'sequence_lens' says",
             ),
             (node("MatMul", &["f", "v"], &["y"]), "fine"),
             (

@@ -1,5 +1,5 @@
-//! Engine `tabular`: classical models in ONNX, that is linear models and trees (`ai.onnx.ml`) with what stands before
-//! and after them.
+//! Engine `tabular`: classical models in ONNX, that is linear models, trees and support vector machines (`ai.onnx.ml`)
+//! with what stands before and after them.
 //!
 //! A graph is compiled at load (`plan.rs`): every node becomes a kernel that was checked against its attributes and
 //! inputs, so that a run can fail only for what a request brings. Sessions share the plan and hold nothing but slots

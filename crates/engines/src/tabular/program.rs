@@ -4,6 +4,9 @@ use loadonce_core::{Outputs, RunError, Tensor};
 
 use super::kernel::{Inputs, Kernel};
 
+/// Bytes that all values of one run may take: a graph can ask for any number of values, each of a size that is allowed.
+const MAX_RUN_BYTES: usize = if cfg!(any(fuzzing, test)) { 128 << 20 } else { 16 << 30 };
+
 /// Prepared kernels, in an order in which every input is there before it is taken. Immutable, shared by all runs.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -37,6 +40,8 @@ pub(super) struct Frame {
     slots: Vec<Option<Tensor>>,
     /// What the step under way gave.
     produced: Vec<Tensor>,
+    /// Bytes of what the steps of the run under way gave.
+    bytes: usize,
 }
 
 impl Program {
@@ -54,7 +59,7 @@ impl Frame {
         for (slot, constant) in &program.constants {
             slots[*slot] = Some(constant.clone());
         }
-        Self { slots, produced: Vec::new() }
+        Self { slots, produced: Vec::new(), bytes: 0 }
     }
 
     /// Runs the program; the inputs are in its order, and so are the outputs.
@@ -67,6 +72,7 @@ impl Frame {
         if got != expected {
             return Err(RunError::Failed(format!("got {got} inputs, expected {expected}")));
         }
+        self.bytes = 0;
         for (&slot, input) in program.inputs.iter().zip(inputs) {
             self.slots[slot] = Some(input.clone());
         }
@@ -80,6 +86,13 @@ impl Frame {
         self.produced.clear();
         let inputs = Inputs::new(&self.slots, &step.inputs);
         step.kernel.run(&inputs, &mut self.produced).map_err(|error| at(&step.label, error))?;
+        self.bytes += self.produced.iter().map(Tensor::byte_len).sum::<usize>();
+        if self.bytes > MAX_RUN_BYTES {
+            return Err(RunError::Failed(format!(
+                "{}: the values of a run take more than {MAX_RUN_BYTES} bytes",
+                step.label
+            )));
+        }
         for (slot, tensor) in step.outputs.iter().zip(self.produced.drain(..)) {
             if let Some(slot) = *slot {
                 self.slots[slot] = Some(tensor);

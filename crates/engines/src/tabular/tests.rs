@@ -325,3 +325,22 @@ proptest! {
         try_content(content.into());
     }
 }
+
+#[test]
+fn the_values_of_a_run_have_a_bound_together() {
+    let model = ModelBuilder::new().opset("", 17).input(tensor_info("lengths", data_type::INT64, &["2"]));
+    let model = (0..5).fold(model, |model, index| {
+        let name = format!("zeros{index}");
+        model.node(node("ConstantOfShape", &["lengths"], &[&name])).output(untyped(&name))
+    });
+    let model = load(&model).unwrap();
+    let mut session = model.open_session().unwrap();
+    let mut run = |lengths: [i64; 2]| {
+        session.run(&Batch::new(vec![Tensor::from_vec(loadonce_core::Shape::new([2]), lengths.to_vec()).unwrap()]))
+    };
+    // Four of 32 MiB are as many as there may be here.
+    let error = run([2048, 4096]).unwrap_err();
+    let expected = "node 'zeros4' (ai.onnx.ConstantOfShape): the values of a run take more than 134217728 bytes";
+    assert_eq!(error, RunError::Failed(expected.to_owned()));
+    assert_eq!(run([2, 3]).unwrap().len(), 5, "the next run begins anew");
+}

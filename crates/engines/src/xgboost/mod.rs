@@ -6,7 +6,7 @@
 //! output or for all of them.
 //!
 //! The format is [XGBoost's model schema](https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html).
-//! [`json`] and [`ubjson`] read the same [`value::Value`]; [`learner`] makes a booster of it.
+//! `json.rs` and `ubjson.rs` read the same values; `learner.rs` makes a booster of them.
 
 mod json;
 mod learner;

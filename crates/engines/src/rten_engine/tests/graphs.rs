@@ -1,10 +1,14 @@
 //! Graphs as exporters write them: axes by formula, branches, scalars, names of any kind.
 
-use loadonce_core::{RunError, Tensor};
+use loadonce_core::{LoadErrorKind, RunError};
 
-use super::{load, passed, run, tensor};
+use super::{error_of, load, passed, run, tensor};
 use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, attribute_type, data_type};
-use crate::onnx::testing::{ModelBuilder, Value::Int, float_tensor, int64_tensor, node, tensor_info, untyped};
+use crate::onnx::testing::{
+    ModelBuilder,
+    Value::{Int, Tensor},
+    float_tensor, int64_tensor, node, tensor_info, untyped,
+};
 
 #[test]
 fn axes_by_formula_or_without_a_name_take_any_length() {
@@ -29,6 +33,35 @@ fn two_inputs_may_have_different_lengths_where_both_axes_have_no_name() {
     let model = load(&model).unwrap();
     let answers = run(&*model, vec![tensor(&[1], &[1.0_f32]), tensor(&[2], &[2.0_f32, 3.0])]).unwrap();
     assert_eq!(answers, [tensor(&[3], &[1.0_f32, 2.0, 3.0])]);
+}
+
+/// rten would make the tensor while it loads, and a process that gets no memory for it ends.
+#[test]
+fn a_constant_shape_beyond_reason_is_refused() {
+    let shape = |lengths: &[i64]| int64_tensor("shape", &[lengths.len().try_into().unwrap()], lengths);
+    let filled = |lengths| {
+        ModelBuilder::new()
+            .opset("", 17)
+            .input(tensor_info("x", data_type::FLOAT, &["n"]))
+            .initializer(shape(lengths))
+            .node(node("ConstantOfShape", &["shape"], &["zeros"]))
+            .node(node("Add", &["x", "zeros"], &["y"]))
+            .output(tensor_info("y", data_type::FLOAT, &["m"]))
+    };
+    assert!(load(&filled(&[2])).is_ok());
+    let error = error_of(&filled(&[1 << 30, 1 << 30]));
+    let expected = "node 'zeros' (ai.onnx.ConstantOfShape): a tensor of shape [1073741824, 1073741824] is too large, at most \
+                    1073741824 elements are allowed";
+    assert_eq!((error.kind(), error.detail()), (LoadErrorKind::Unsupported, expected));
+    let constant = node("Constant", &[], &["large"]).with("value", Tensor(Box::new(shape(&[2, 1 << 30]))));
+    let body = GraphProto {
+        node: vec![node("Expand", &["x", "large"], &["chosen"])],
+        output: vec![untyped("chosen")],
+        ..GraphProto::default()
+    };
+    let model = filled(&[2]).node(constant).input(tensor_info("c", data_type::BOOL, &[]));
+    let error = error_of(&model.node(choice("c", body, scaled(1.0), "z")));
+    assert!(error.detail().starts_with("node 'chosen' (ai.onnx.Expand): a tensor of shape [2, 1073741824]"), "{error}");
 }
 
 #[test]
@@ -110,7 +143,7 @@ fn a_branch_is_chosen_by_an_input_and_sees_the_values_around_it() {
         .node(choice("on", rates, scaled(0.0), "y"))
         .output(tensor_info("y", data_type::FLOAT, &["n"]));
     let model = load(&model).unwrap();
-    let ask = |rate: i64, on: bool| -> Result<Vec<Tensor>, RunError> {
+    let ask = |rate: i64, on: bool| -> Result<Vec<loadonce_core::Tensor>, RunError> {
         run(&*model, vec![tensor(&[2], &[1.0_f32, 2.0]), tensor(&[], &[rate]), tensor(&[], &[on])])
     };
     assert_eq!(ask(16_000, true).unwrap(), [tensor(&[2], &[16.0_f32, 32.0])]);

@@ -58,6 +58,22 @@ fn each_kernel_function_equals_its_formula() {
 }
 
 #[test]
+fn vectors_beyond_a_block_are_compared_as_those_in_it() {
+    for count in [15_u8, 16, 17, 33] {
+        let vectors: Vec<f32> = (0..count).flat_map(|number| [f32::from(number), -1.0]).collect();
+        // The last vector alone speaks: x0 * number - x1.
+        let coefficients: Vec<f32> = (1..=count).map(|number| f32::from(u8::from(number == count))).collect();
+        let node = ml_node("SVMRegressor", &["x"], &["y"])
+            .with("support_vectors", Floats(&vectors))
+            .with("coefficients", Floats(&coefficients))
+            .with("n_supports", Int(count.into()))
+            .with("rho", Floats(&[0.0]));
+        let expected = 2.0 * f32::from(count - 1) - 3.0;
+        assert_eq!(run(node, floats(&[1, 2], &[2.0, 3.0]))[0], floats(&[1, 1], &[expected]), "{count} vectors");
+    }
+}
+
+#[test]
 fn a_one_class_machine_says_whether_a_row_belongs() {
     let node = regressor("LINEAR", &[]).with("one_class", Int(1));
     let answers = run(node, floats(&[3, 2], &[1.0, 0.0, 0.0, 1.0, f32::NAN, 0.0]));

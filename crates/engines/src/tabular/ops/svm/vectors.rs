@@ -8,12 +8,17 @@ use crate::tabular::node::Node;
 /// Vectors of one width, and how a row is compared with them.
 #[derive(Debug)]
 pub(super) struct Vectors {
-    /// Columns by vectors, `[width, count]`, so that a row is compared with all of them side by side.
-    columns: Vec<f32>,
-    count: usize,
+    /// Blocks of vectors by columns, `[blocks, width, LANES]`: a row is compared with a block side by side, each sum in
+    /// the order of the columns.
+    blocks: Vec<[f32; LANES]>,
+    /// The vectors that fill no block, by columns too: `[width, rest]`.
+    rest: Vec<f32>,
     width: usize,
     comparison: Comparison,
 }
+
+/// As many sums as the registers of any processor hold.
+pub(super) const LANES: usize = 16;
 
 /// A kernel function of a row `x` and a vector `v` (LIBSVM, "Introduction", option `-t`).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,8 +64,12 @@ impl Vectors {
         }
         let width = elements.len() / count;
         table.expect_width(width, node)?;
-        let columns = (0..width).flat_map(|column| elements.iter().skip(column).step_by(width).copied());
-        Ok(Self { columns: columns.collect(), count, width, comparison })
+        let (blocks, rest) = elements.split_at(count / LANES * LANES * width);
+        let lanes = |block: &[f32], column: usize| std::array::from_fn(|lane| block[lane * width + column]);
+        let blocks = blocks.chunks_exact(LANES * width);
+        let blocks = blocks.flat_map(|block| (0..width).map(move |column| lanes(block, column))).collect();
+        let rest = (0..width).flat_map(|column| rest.iter().skip(column).step_by(width).copied()).collect();
+        Ok(Self { blocks, rest, width, comparison })
     }
 
     /// How many rows an input has, all of which are as wide as the vectors.
@@ -74,7 +83,7 @@ impl Vectors {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.columns)
+        size_of_val(&*self.blocks) + size_of_val(&*self.rest)
     }
 
     fn compare_row(&self, row: &[f32]) -> Vec<f32> {
@@ -100,13 +109,27 @@ impl Vectors {
     }
 
     fn summed(&self, row: &[f32], part: impl Fn(f32, f32) -> f32) -> Vec<f32> {
-        let mut sums = vec![0.0; self.count];
-        for (&value, elements) in row.iter().zip(self.columns.chunks_exact(self.count)) {
-            for (sum, &element) in sums.iter_mut().zip(elements) {
-                *sum += part(value, element);
+        let rest = self.rest.len() / self.width;
+        let mut sums = Vec::with_capacity(self.blocks.len() / self.width * LANES + rest);
+        for block in self.blocks.chunks_exact(self.width) {
+            let mut lanes = [0.0; LANES];
+            for (&value, elements) in row.iter().zip(block) {
+                add(&mut lanes, elements, |element| part(value, element));
             }
+            sums.extend_from_slice(&lanes);
         }
+        let mut last = [0.0; LANES];
+        for (&value, elements) in row.iter().zip(self.rest.chunks(rest.max(1))) {
+            add(&mut last, elements, |element| part(value, element));
+        }
+        sums.extend_from_slice(&last[..rest]);
         sums
+    }
+}
+
+fn add(sums: &mut [f32], elements: &[f32], part: impl Fn(f32) -> f32) {
+    for (sum, &element) in sums.iter_mut().zip(elements) {
+        *sum += part(element);
     }
 }
 
