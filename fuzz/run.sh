@@ -6,7 +6,7 @@ source tests/tools.sh
 
 # A file of 64 KiB is no reason for an allocation of 64 MiB, nor for ten seconds of work.
 most=65536
-limits=(-max_len="$most" -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=10)
+limits=(-max_len="$most" -malloc_limit_mb=64 -rss_limit_mb=2048 -timeout=10)
 
 # seeds TARGET: prints the folders and files to begin from.
 seeds() {

@@ -1,7 +1,8 @@
 //! `MatMul` and `Gemm`: products of matrices.
 //!
-//! Rows of the left matrix are taken one by one and the right one in blocks that stay in the cache. Every element sums
-//! its products in their order.
+//! Floats of several rows are `ndarray`'s, which uses the widest arithmetic of the processor. Otherwise rows of the left
+//! matrix are taken one by one and the right one in blocks that stay in the cache, and every element sums its products in
+//! their order. So a row's answer may differ in its last bits from that in a batch, as ONNX Runtime's does.
 
 use std::fmt;
 
@@ -9,7 +10,7 @@ use loadonce_core::{DType, Dim, LoadError, RunError, Shape, Tensor};
 
 use super::binary::zip;
 use super::infer::broadcast;
-use super::number::Number;
+use super::number::{Number, Transposable};
 use super::walk::{Walk, broadcast_shape};
 use crate::tabular::kernel::{Inputs, Kernel, Prepared, Rows, Value, invalid, room, tensor};
 use crate::tabular::node::Node;
@@ -26,9 +27,18 @@ struct Size {
 /// Rows of the right matrix that are multiplied before the next ones are fetched.
 const BLOCK: usize = 64;
 
+/// Rows from which on it pays to lay the right matrix out anew.
+const MANY_ROWS: usize = 4;
+
+/// Adds the product for many rows of floats; false where the loops below are for it.
+fn multiply_many<T: Number>(left: &[T], (right, transposed): (&[T], bool), result: &mut [T], size: Size) -> bool {
+    let right = Transposable { elements: right, is_transposed: transposed };
+    size.rows >= MANY_ROWS && T::add_product(left, right, result, [size.rows, size.inner, size.columns])
+}
+
 /// Adds the product of two row-major matrices to a third.
 fn multiply<T: Number>(left: &[T], right: &[T], result: &mut [T], size: Size) {
-    if size.inner == 0 || size.columns == 0 {
+    if size.inner == 0 || size.columns == 0 || multiply_many(left, (right, false), result, size) {
         return;
     }
     for (block, right) in right.chunks(BLOCK * size.columns).enumerate() {
@@ -48,7 +58,7 @@ fn add_scaled<T: Number>(factor: T, row: &[T], result: &mut [T]) {
 
 /// The same for a right matrix that is transposed: `[columns, inner]`, so that rows meet rows.
 fn multiply_transposed<T: Number>(left: &[T], right: &[T], result: &mut [T], size: Size) {
-    if size.inner == 0 || size.columns == 0 {
+    if size.inner == 0 || size.columns == 0 || multiply_many(left, (right, true), result, size) {
         return;
     }
     for (left, result) in left.chunks_exact(size.inner).zip(result.chunks_exact_mut(size.columns)) {
@@ -320,6 +330,25 @@ mod tests {
             let mut result = vec![0; rows * columns];
             multiply_transposed(&left, &turned, &mut result, size);
             assert_eq!(result, expected, "{size:?}, transposed");
+        }
+    }
+
+    #[test]
+    fn many_rows_of_floats_are_multiplied_alike() {
+        for (rows, inner, columns) in [(4, 1, 1), (4, 65, 3), (9, 64, 16), (64, 200, 10)] {
+            let size = Size { rows, inner, columns };
+            let (left, right) = (matrix(rows, inner), matrix(inner, columns));
+            let mut expected = vec![1; rows * columns];
+            multiply(&left, &right, &mut expected, size);
+            let floats =
+                |elements: &[i64]| elements.iter().map(|&element| f32::from_f64(element.to_f64())).collect::<Vec<_>>();
+            let mut result = vec![1.0; rows * columns];
+            multiply(&floats(&left), &floats(&right), &mut result, size);
+            assert_eq!(result, floats(&expected), "{size:?}");
+            let turned = transposed(&right, Size { rows: columns, inner, columns: 0 });
+            let mut result = vec![1.0; rows * columns];
+            multiply_transposed(&floats(&left), &floats(&turned), &mut result, size);
+            assert_eq!(result, floats(&expected), "{size:?}, transposed");
         }
     }
 

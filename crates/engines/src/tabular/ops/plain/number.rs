@@ -1,6 +1,14 @@
 //! Arithmetic on every element type of numbers: integers wrap around, floats follow IEEE 754.
 
 use loadonce_core::Element;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2};
+
+/// A matrix, and whether it lies there transposed.
+pub(super) struct Transposable<'a, T> {
+    pub(super) elements: &'a [T],
+    pub(super) is_transposed: bool,
+}
 
 /// A number that operators compute with.
 pub(super) trait Number: Element + PartialOrd + std::fmt::Debug {
@@ -37,6 +45,12 @@ pub(super) trait Number: Element + PartialOrd + std::fmt::Debug {
     /// The sum: that of floats in double precision, rounded once, so that the order hardly shows.
     fn total(numbers: impl Iterator<Item = Self>) -> Self;
 
+    /// Adds the product of row-major matrices `[rows, inner]` and `[inner, columns]`, the second one transposed if so
+    /// said, in the processor's widest arithmetic; false if there is none for this type.
+    fn add_product(_left: &[Self], _right: Transposable<'_, Self>, _result: &mut [Self], _size: [usize; 3]) -> bool {
+        false
+    }
+
     /// Zero in place of what is below it; what is no number stays so.
     fn rectified(self) -> Self {
         if self < Self::ZERO { Self::ZERO } else { self }
@@ -62,6 +76,24 @@ macro_rules! floats {
             const GREATEST: Self = $float::INFINITY;
             const MIN: Self = $float::MIN;
             const MAX: Self = $float::MAX;
+
+            fn add_product(
+                left: &[Self],
+                right: Transposable<'_, Self>,
+                result: &mut [Self],
+                [rows, inner, columns]: [usize; 3],
+            ) -> bool {
+                let lengths = if right.is_transposed { (columns, inner) } else { (inner, columns) };
+                let views = (
+                    ArrayView2::from_shape((rows, inner), left),
+                    ArrayView2::from_shape(lengths, right.elements),
+                    ArrayViewMut2::from_shape((rows, columns), result),
+                );
+                let (Ok(left), Ok(lying), Ok(mut result)) = views else { return false };
+                let right = if right.is_transposed { lying.t() } else { lying.view() };
+                general_mat_mul(1.0, &left, &right, 1.0, &mut result);
+                true
+            }
 
             fn plus(self, other: Self) -> Self {
                 self + other
