@@ -7,9 +7,12 @@ use super::cells::{Movement, moved};
 use super::infer::{axis_among, free_dims, known_axis, mixed_rows, moved_rows};
 use super::neighbours;
 use crate::tabular::compiler::compile_body;
-use crate::tabular::kernel::{Inputs, Kernel, Prepared, Rows, Value, invalid, room};
+use crate::tabular::kernel::{Inputs, Kernel, MAX_VALUE_BYTES, Prepared, Rows, Value, invalid, room};
 use crate::tabular::node::Node;
 use crate::tabular::program::{Frame, Program};
+
+/// Bytes of all that is gathered in one run, before it is stacked.
+const MAX_GATHERED_BYTES: usize = if cfg!(test) { 1 << 20 } else { MAX_VALUE_BYTES };
 
 /// The body and how it is fed. Its inputs are the states, then an entry of each scanned input, then what it captures
 /// of the graph around it; its outputs are the states, then what is gathered along an axis.
@@ -119,13 +122,17 @@ impl Kernel for Scan {
         let mut states: Vec<Tensor> = states.iter().map(|&state| state.clone()).collect();
         let mut pieces: Vec<Vec<Tensor>> =
             self.gathered.iter().map(|_| Vec::with_capacity(count.min(1 << 16))).collect();
-        let mut frame = Frame::new(&self.body);
+        let (mut frame, mut gathered) = (Frame::new(&self.body), 0_usize);
         for index in 0..count {
             let taken: Vec<Tensor> = entries.iter().map(|entries| entries.get(index)).collect::<Result<_, _>>()?;
             let inputs: Vec<&Tensor> = states.iter().chain(&taken).chain(captured.iter().copied()).collect();
             let mut given = frame.run(&self.body, inputs.into_iter())?;
             for (pieces, piece) in pieces.iter_mut().zip(given.drain(self.states..)) {
+                gathered = gathered.saturating_add(piece.byte_len());
                 pieces.push(piece);
+            }
+            if gathered > MAX_GATHERED_BYTES {
+                return Err(invalid(format!("what is gathered takes more than {MAX_GATHERED_BYTES} bytes")));
             }
             states = given;
         }

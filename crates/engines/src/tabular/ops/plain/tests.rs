@@ -230,6 +230,21 @@ fn distances_to_points_are_not_scanned_one_by_one() {
 }
 
 #[test]
+fn what_a_scan_gathers_has_a_bound() {
+    let body = GraphProto {
+        input: vec![untyped("entry")],
+        initializer: vec![int64_tensor("lengths", &[2], &[64, 64])],
+        node: vec![node("Expand", &["entry", "lengths"], &["wide"])],
+        output: vec![untyped("wide")],
+        ..GraphProto::default()
+    };
+    let wide = node("Scan", &["x"], &["y"]).with("body", Graph(Box::new(body))).with("num_scan_inputs", Int(1));
+    let case = Case::new(wide, &["", "1"]);
+    let error = case.run_error(floats(&[80, 1], &[0.0; 80])).to_string();
+    assert!(error.ends_with("what is gathered takes more than 1048576 bytes"), "{error}");
+}
+
+#[test]
 fn a_body_that_does_not_hold_together_is_corrupt() {
     let error = compile(&scan(running_sum("nothing"))).unwrap_err();
     assert_eq!((error.kind(), error.detail()), (LoadErrorKind::Corrupt, "output 'nothing' is given by no node"));
