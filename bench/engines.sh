@@ -6,9 +6,11 @@ source tests/tools.sh
 
 python=$(python_with tests/conformance/requirements.txt)
 generate() {
-    "$python" bench/engines/models.py "$1"
+    "$python" -W ignore bench/engines/models.py "$1" "$data"
 }
-LOADONCE_BENCH=$(cached bench-engines "$(cat bench/engines/models.py tests/conformance/requirements.txt)" generate)
+data=$(packages_data "$python")
+sources=(bench/engines/models.py tests/conformance/{networks,minilm}.py tests/conformance/{requirements,data}.txt)
+LOADONCE_BENCH=$(cached bench-engines "$(cat "${sources[@]}")" generate)
 LOADONCE_ONNXRUNTIME=$(onnxruntime_of "$python")
 export LOADONCE_BENCH LOADONCE_ONNXRUNTIME
 ORT_DISABLE_TELEMETRY=1 cargo bench --quiet --locked -p loadonce-engines --bench engines

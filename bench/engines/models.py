@@ -4,7 +4,9 @@ NAME-ROWS/model.onnx | model.json | model.txt     the same model in each format
 NAME-ROWS/test_data_set_0/input_0.pb              one request
 """
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import lightgbm
@@ -24,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests" / "conformance"))
 
+import networks  # noqa: E402
 from casefile import write_tensors  # noqa: E402
 
 ROWS = (1, 64)
@@ -98,6 +101,23 @@ def boosted() -> dict[str, tuple[dict[str, bytes], np.ndarray]]:
     }
 
 
+# Of the trained networks of the conformance suite, those that rten also runs.
+NETWORKS = (
+    "magika",
+    "minilm",
+    "ocr_direction_opset_17",
+    "ocr_recognition_opset_17",
+    "silero_vad",
+)
+
+
+def write_networks(target: Path, data: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        networks.write(Path(folder), data)
+        for name in NETWORKS:
+            shutil.copytree(Path(folder) / name, target / f"network-{name}")
+
+
 def write(target: Path) -> None:
     for name, (files, features) in (classical() | boosted()).items():
         for rows in ROWS:
@@ -110,3 +130,4 @@ def write(target: Path) -> None:
 
 if __name__ == "__main__":
     write(Path(sys.argv[1]))
+    write_networks(Path(sys.argv[1]), Path(sys.argv[2]))
