@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use loadonce_core::ModelHandle;
 use loadonce_core::registry::Registry;
 use loadonce_core::status::StatusView;
 
 use crate::error::ApiError;
 use crate::http;
 use crate::metrics::{Metrics, RequestLabels};
+use crate::statistics::Statistics;
 
 /// The prediction API over a registry; cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ struct Inner {
     telemetry: Telemetry,
     limits: Limits,
     examples: BTreeMap<String, Example>,
+    statistics: Statistics,
 }
 
 /// Status and metrics, which are there before any model is.
@@ -71,7 +74,8 @@ impl Api {
     /// The API of loaded models. `examples` are requests by model name, shown on the server's page.
     pub fn new(registry: Registry, telemetry: Telemetry, limits: Limits, examples: BTreeMap<String, Example>) -> Self {
         telemetry.metrics.watch(registry.handles().cloned().collect());
-        Self(Arc::new(Inner { registry, telemetry, limits, examples }))
+        let statistics = Statistics::new(registry.handles().map(ModelHandle::name));
+        Self(Arc::new(Inner { registry, telemetry, limits, examples, statistics }))
     }
 
     /// Every route of the server but its health, which the lifespan shell answers.
@@ -89,6 +93,10 @@ impl Api {
 
     pub(crate) fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
+    }
+
+    pub(crate) fn statistics(&self) -> &Statistics {
+        &self.0.statistics
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -13,6 +13,7 @@ pub mod report;
 mod error;
 mod http;
 mod metrics;
+mod statistics;
 
 pub use self::api::{Api, Example, Limits, Telemetry};
 pub use self::error::{ApiError, http_status};

@@ -8,3 +8,4 @@ mod compression;
 mod predict;
 mod support;
 mod telemetry;
+mod triton;

@@ -63,7 +63,7 @@ async fn nan_and_infinity_travel_as_strings() {
 async fn metadata_tells_the_signature() {
     let served = Served::one().await;
     let metadata = served.get("/v2").await.json();
-    let extensions = json!(["binary_tensor_data", "classification", "parameters"]);
+    let extensions = json!(["binary_tensor_data", "classification", "model_configuration", "parameters", "statistics"]);
     assert_eq!((&metadata["name"], &metadata["extensions"]), (&json!("loadonce"), &extensions));
     let model = json!({
         "name": "m",

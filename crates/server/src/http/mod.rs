@@ -6,6 +6,7 @@ mod page;
 mod predict;
 mod target;
 mod telemetry;
+mod triton;
 mod v1;
 mod v2;
 
@@ -28,6 +29,12 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/v2/models/{name}/versions/{version}/ready", get(v2::model_ready))
         .route("/v2/models/{name}/infer", post(v2::infer))
         .route("/v2/models/{name}/versions/{version}/infer", post(v2::infer))
+        .route("/v2/models/stats", get(triton::all_statistics))
+        .route("/v2/models/{name}/stats", get(triton::statistics))
+        .route("/v2/models/{name}/versions/{version}/stats", get(triton::statistics))
+        .route("/v2/models/{name}/config", get(triton::config))
+        .route("/v2/models/{name}/versions/{version}/config", get(triton::config))
+        .route("/v2/repository/index", post(triton::index))
         .route("/v1/models", get(v1::list))
         .route("/v1/models/{name}", get(v1::status).post(v1::act))
         .route("/v1/models/{name}/versions/{version}", get(v1::status).post(v1::act))

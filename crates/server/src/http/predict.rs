@@ -13,6 +13,7 @@ use super::body;
 use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::statistics::Answered;
 use crate::wire::WireError;
 use crate::wire::v2::{Encoded, HEADER_LENGTH};
 
@@ -37,6 +38,9 @@ where
     let name = format.name;
     let result = answer(api, target, format, request).await;
     api.count(&target.name, name, &result, started);
+    if result.is_err() {
+        api.statistics().failed(&target.name, started.elapsed());
+    }
     match result {
         Ok(encoded) => respond(encoded),
         Err(error) => error.into_response(),
@@ -69,13 +73,25 @@ where
     D: FnOnce(&Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Encoded, WireError> + Send + 'static,
 {
+    let started = Instant::now();
     let model = api.registry().get(&target.name, target.version())?.clone();
     let Format { decode, encode, .. } = format;
     let (head, body) = request.into_parts();
     let body = body::read(&head.headers, body, api.limits().body_bytes).await?;
-    let (size, decoder) = (body.len(), model.clone());
+    let (size, decoder, decoding) = (body.len(), model.clone(), Instant::now());
     let (form, request) = body::offload(size, move || Ok(decode(&body, &decoder)?)).await?;
+    let (rows, decode) = (row_count(&request), decoding.elapsed());
     let response = model.infer(request).await?;
     let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
-    body::offload(size, move || Ok(encode(form, &model, &response)?)).await
+    let (timing, encoding) = (response.timing, Instant::now());
+    let encoded = body::offload(size, move || Ok(encode(form, &model, &response)?)).await?;
+    let answered = Answered { total: started.elapsed(), decode, timing, encode: encoding.elapsed(), rows };
+    api.statistics().answered(&target.name, &answered);
+    Ok(encoded)
+}
+
+/// Rows of a request: the length of its first input's first axis, one for a scalar.
+fn row_count(request: &InferRequest) -> u64 {
+    let first = request.inputs.first().and_then(|input| input.tensor.shape().first());
+    first.map_or(1, |rows| *rows as u64)
 }

@@ -16,7 +16,8 @@ use crate::wire::WireError;
 use crate::wire::v2::{Answerer, Framing, HEADER_LENGTH, decode_request, encode_response};
 
 /// Triton's names (`core/src/server.cc`) of the extensions that are served; none that is not.
-const EXTENSIONS: [&str; 3] = ["binary_tensor_data", "classification", "parameters"];
+const EXTENSIONS: [&str; 5] =
+    ["binary_tensor_data", "classification", "model_configuration", "parameters", "statistics"];
 
 pub(super) async fn server_metadata() -> Json<Value> {
     Json(json!({ "name": "loadonce", "version": env!("CARGO_PKG_VERSION"), "extensions": EXTENSIONS }))
