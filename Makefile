@@ -17,7 +17,7 @@ CLIPPY := cargo clippy --quiet --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
 # The cheapest first.
-STEPS := style fences deny lint doc unit operators conformance onnxruntime examples-check newuser browser
+STEPS := style fences deny lint doc unit operators conformance onnxruntime interop examples-check newuser browser
 
 .PHONY: help test ci fmt release advisories fuzz bench $(STEPS)
 
@@ -76,6 +76,9 @@ conformance: ## Have every engine answer the conformance cases, and check the RE
 
 onnxruntime: release ## Test the engine with the ONNX Runtime library, and that it connects to nobody
 	@tests/onnxruntime.sh
+
+interop: release ## Have foreign clients, unmodified, ask the server
+	@tests/interop.sh
 
 examples-check: release ## Train the examples again, compare, and check them
 	@tests/examples.sh
