@@ -38,6 +38,8 @@ pub struct InferRequest {
     pub inputs: Vec<NamedTensor>,
     /// Names of the outputs wanted; empty for all.
     pub outputs: Vec<String>,
+    /// Time that the caller gives, waiting included; the model's own limit holds besides.
+    pub timeout: Option<Duration>,
     /// Free parameters of the request.
     pub parameters: BTreeMap<String, Parameter>,
 }

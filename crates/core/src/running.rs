@@ -140,23 +140,28 @@ impl ModelHandle {
     }
 
     /// Predicts: checks the request against the signature, queues it, and waits for its answer no longer than the
-    /// model's timeout. A caller that drops the future is dropped from the queue.
+    /// request and the model allow. A caller that drops the future is dropped from the queue.
     pub async fn infer(&self, request: InferRequest) -> Result<InferResponse, InferError> {
+        let timeout = request.timeout.map_or(self.0.timeout, |timeout| timeout.min(self.0.timeout));
         let selection = self.signature().select(&request.outputs)?;
         let batch = self.signature().arrange(request.inputs)?;
         let (reply, answer) = oneshot::channel();
         let job = Job { batch, reply, arrived: Instant::now(), span: Span::current() };
         self.0.queue.push(job).map_err(|refused| self.refusal(refused))?;
-        let Answer { outputs, timing } = self.receive(answer).await?;
+        let Answer { outputs, timing } = self.receive(answer, timeout).await?;
         let outputs = selection.into_iter().map(|position| self.named(position, &outputs)).collect();
         Ok(InferResponse { id: request.id, outputs, timing })
     }
 
-    async fn receive(&self, answer: oneshot::Receiver<Result<Answer, RunError>>) -> Result<Answer, InferError> {
-        match tokio::time::timeout(self.0.timeout, answer).await {
+    async fn receive(
+        &self,
+        answer: oneshot::Receiver<Result<Answer, RunError>>,
+        timeout: Duration,
+    ) -> Result<Answer, InferError> {
+        match tokio::time::timeout(timeout, answer).await {
             Ok(Ok(outcome)) => Ok(outcome?),
             Ok(Err(_)) => Err(self.not_ready(self.closed().unwrap_or_else(|| "its session ended".to_owned()))),
-            Err(_) => Err(InferError::DeadlineExceeded { model: self.name().to_owned(), deadline: self.0.timeout }),
+            Err(_) => Err(InferError::DeadlineExceeded { model: self.name().to_owned(), deadline: timeout }),
         }
     }
 

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use loadonce_core::testing::{FakeEngine, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC, TRIGGER_WAIT};
-use loadonce_core::{ErrorKind, InferError, QueueLoad, RunError};
+use loadonce_core::{ErrorKind, InferError, InferRequest, QueueLoad, RunError};
 
 use crate::support::{in_time, request, single, tensor, wrong_dtype};
 
@@ -150,5 +151,18 @@ async fn an_answer_that_does_not_come_in_time_is_a_deadline() {
     let (_house, _models, handle) = single(&fake, 4).await;
     let error = handle.infer(request(&[[TRIGGER_WAIT, 0.0]])).await.unwrap_err();
     assert_eq!(error.to_string(), "model 'm' did not answer within 60000 ms");
+    fake.open_gate();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_may_give_less_time_than_the_model_but_not_more() {
+    let fake = FakeEngine::default();
+    let (_house, _models, handle) = single(&fake, 4).await;
+    for (seconds, expected) in [(1, "1000 ms"), (3600, "60000 ms")] {
+        let timeout = Some(Duration::from_secs(seconds));
+        let request = InferRequest { timeout, ..request(&[[TRIGGER_WAIT, 0.0]]) };
+        let error = handle.infer(request).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("model 'm' did not answer within {expected}"));
+    }
     fake.open_gate();
 }

@@ -52,6 +52,15 @@ impl WireError {
         }
     }
 
+    /// The same error where there is no level further out.
+    #[must_use]
+    pub(crate) fn outermost(self) -> Self {
+        match self {
+            Self::Form { path, detail } => Self::form(path.trim_start_matches('.'), detail),
+            other => other,
+        }
+    }
+
     /// The kind, to branch on.
     pub fn kind(&self) -> ErrorKind {
         match self {

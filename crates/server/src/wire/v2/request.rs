@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use loadonce_core::{DType, Dim, InferRequest, NamedTensor, Shape, Signature, Tensor, TensorSpec};
@@ -111,10 +112,13 @@ pub fn decode_request(
     let inputs = tensors("inputs", &request.inputs, &mut tail)?;
     tail.finish()?;
     let wanted = wanted(&request)?;
+    let timeout = timeout(&request.parameters)?;
+    refuse_sequences(&request.parameters)?;
     let request = InferRequest {
         id: request.id,
         inputs,
         outputs: request.outputs.into_iter().map(|output| output.name).collect(),
+        timeout,
         parameters: parameters(request.parameters)?,
     };
     Ok((wanted, request))
@@ -167,7 +171,7 @@ fn with_length(string: &[u8]) -> Bytes {
 }
 
 fn wanted(request: &Request<'_>) -> Result<Wanted, WireError> {
-    let binary = flag(&request.parameters, "binary_data_output").map_err(|error| error.within(""))?.unwrap_or(false);
+    let binary = flag(&request.parameters, "binary_data_output").map_err(WireError::outermost)?.unwrap_or(false);
     let mut forms = BTreeMap::new();
     for (position, output) in request.outputs.iter().enumerate() {
         let form = output_form(&output.parameters, binary);
@@ -180,6 +184,24 @@ fn output_form(parameters: &Parameters, by_default: bool) -> Result<OutputForm, 
     let binary = flag(parameters, "binary_data")?.unwrap_or(by_default);
     let classes = count(parameters, "classification")?.filter(|classes| *classes > 0);
     Ok(OutputForm { binary, classes })
+}
+
+/// Microseconds that the caller gives (`extension_schedule_policy.md`); 0 is no limit.
+fn timeout(parameters: &Parameters) -> Result<Option<Duration>, WireError> {
+    let microseconds =
+        count(parameters, "timeout").map_err(WireError::outermost)?.filter(|microseconds| *microseconds > 0);
+    Ok(microseconds.map(|microseconds| Duration::from_micros(microseconds as u64)))
+}
+
+/// No model here keeps anything from one request to the next, so a sequence would be answered wrongly without a word.
+fn refuse_sequences(parameters: &Parameters) -> Result<(), WireError> {
+    match parameters.get("sequence_id") {
+        None => Ok(()),
+        Some(id) if id.as_u64() == Some(0) || id.as_str() == Some("") => Ok(()),
+        Some(_) => {
+            Err(WireError::form("parameters.sequence_id", "the model keeps nothing from one request to the next"))
+        }
+    }
 }
 
 /// What is left of the tensors in binary form.

@@ -222,3 +222,16 @@ fn classification_names_the_best() {
     let data = r#""datatype":"BYTES","shape":[2,2],"data":["0.5:1:dog","0.25:0:cat","2.0:2:owl","-1.0:1:dog"]"#;
     assert!(body.contains(data), "{body}");
 }
+
+#[test]
+fn a_request_may_bring_its_own_time_but_no_sequence() {
+    let decode = |parameters: &str| {
+        let json = BINARY.replacen('{', &format!("{{\"parameters\":{{{parameters}}},"), 1);
+        decode_mixed(&json, &halves()).map(|(_, request)| request.timeout)
+    };
+    assert_eq!(decode(r#""timeout":1500"#), Ok(Some(std::time::Duration::from_micros(1500))));
+    assert_eq!(decode(r#""timeout":0,"sequence_id":0,"sequence_start":false"#), Ok(None));
+    assert_eq!(decode(r#""timeout":-1"#).unwrap_err(), "parameters.timeout: expected a number of 0 or more, got -1");
+    let expected = "parameters.sequence_id: the model keeps nothing from one request to the next";
+    assert_eq!(decode(r#""sequence_id":7"#).unwrap_err(), expected);
+}
