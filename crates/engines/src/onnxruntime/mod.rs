@@ -166,17 +166,17 @@ fn refused(error: ort::Error) -> LoadError {
     LoadError::new(kind, "ONNX Runtime cannot load the model").advise(advice).caused_by(error)
 }
 
-/// What the library's code and words say of the cause. An operator that it lacks makes a graph invalid to it, and some
-/// graphs that are invalid have but the code of a general failure.
+/// What the library's code and words say of the cause. An operator or attribute that it lacks makes a graph invalid to it,
+/// and some graphs that are invalid have but the code of a general failure.
 fn kind_of(code: ErrorCode, message: &str) -> LoadErrorKind {
-    let lacks_operator = ["is not a registered function/op", "No Op registered for"];
+    let lacks = ["is not a registered function/op", "No Op registered for", "Unrecognized attribute"];
     let is_invalid = matches!(
         code,
         ErrorCode::InvalidProtobuf | ErrorCode::InvalidGraph | ErrorCode::NoModel | ErrorCode::NoSuchFile
     );
-    let lacks_operator = lacks_operator.iter().any(|words| message.contains(words));
+    let lacks = lacks.iter().any(|words| message.contains(words));
     let is_invalid = is_invalid || message.contains("Invalid model");
-    if is_invalid && !lacks_operator { LoadErrorKind::Corrupt } else { LoadErrorKind::Unsupported }
+    if is_invalid && !lacks { LoadErrorKind::Corrupt } else { LoadErrorKind::Unsupported }
 }
 
 #[cfg(test)]

@@ -267,6 +267,13 @@ fn a_model_that_the_library_refuses_is_told_apart() {
         .output(tensor_info("y", data_type::FLOAT, &["1"]));
     let error = OnDisk::new(&unknown.encode()).load().err().unwrap();
     assert!(error.starts_with("unsupported: ") && error.contains("Frobnicate"), "{error}");
+    let newer = ModelBuilder::new()
+        .opset("", 13)
+        .input(tensor_info("x", data_type::FLOAT, &["1"]))
+        .node(node("Relu", &["x"], &["y"]).with("colour", Value::Int(1)))
+        .output(tensor_info("y", data_type::FLOAT, &["1"]));
+    let error = OnDisk::new(&newer.encode()).load().err().unwrap();
+    assert!(error.starts_with("unsupported: ") && error.contains("colour"), "{error}");
     let broken = ModelBuilder::new()
         .opset("", 13)
         .input(tensor_info("x", data_type::FLOAT, &["1"]))
