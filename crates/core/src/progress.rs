@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::error::{LoadError, LoadErrorKind};
+
 /// A shared view of how far a load is; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Counters>);
@@ -43,5 +45,16 @@ impl Progress {
     /// Whether the load should stop.
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Ends a load that should stop.
+    ///
+    /// # Errors
+    /// [`LoadErrorKind::Internal`], once [`Self::cancel`] was called.
+    pub fn go_on(&self) -> Result<(), LoadError> {
+        if self.is_cancelled() {
+            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled"));
+        }
+        Ok(())
     }
 }

@@ -206,9 +206,7 @@ fn read_file(path: &Path, progress: &Progress) -> Result<Bytes, LoadError> {
             return Ok(content.into());
         }
         progress.advance(read as u64);
-        if progress.is_cancelled() {
-            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
-        }
+        progress.go_on().map_err(|error| error.at(path))?;
     }
 }
 

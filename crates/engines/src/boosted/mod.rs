@@ -8,5 +8,5 @@ mod model;
 mod scores;
 
 pub(crate) use self::answer::Form;
-pub(crate) use self::model::{Booster, into_model};
+pub(crate) use self::model::{Booster, into_model, load};
 pub(crate) use self::scores::{Real, Scores};

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use loadonce_core::{
-    Batch, Contract, Dim, Footprint, LoadError, Model, Outputs, RunError, Session, Signature, TensorSpec,
+    Batch, Contract, Dim, Footprint, LoadError, Model, ModelSpec, Outputs, Progress, RunError, Session, Signature,
+    TensorSpec,
 };
 
 use super::{Form, Real};
@@ -28,6 +29,17 @@ pub(crate) trait Booster: Debug + Send + Sync + 'static {
 
     /// Bytes of the trees or weights.
     fn weight_bytes(&self) -> usize;
+}
+
+/// Reads the model's file and gives its content to the parser of its format.
+pub(crate) fn load(
+    spec: &ModelSpec,
+    progress: &Progress,
+    parse: impl FnOnce(&[u8]) -> Result<Arc<dyn Model>, LoadError>,
+) -> Result<Arc<dyn Model>, LoadError> {
+    let content = spec.file.read(progress)?;
+    let model = parse(&content).and_then(|model| progress.go_on().map(|()| model));
+    model.map_err(|error| error.at(spec.file.path()))
 }
 
 /// A booster as the core knows models.

@@ -13,11 +13,11 @@ mod tree;
 
 use std::sync::Arc;
 
-use loadonce_core::{Engine, LoadError, LoadErrorKind, Model, ModelSpec, Progress};
+use loadonce_core::{Engine, LoadError, Model, ModelSpec, Progress};
 
 use self::booster::Trees;
 use self::text::File;
-use crate::boosted::into_model;
+use crate::boosted::{self, into_model};
 
 /// The engine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,8 +26,8 @@ pub struct LightGbm;
 /// The model in a text file of LightGBM.
 ///
 /// # Errors
-/// [`LoadErrorKind::Corrupt`] for what is not such a file, is cut short, or contradicts itself;
-/// [`LoadErrorKind::Unsupported`] for an objective, a version or a kind of tree that the engine does not have.
+/// [`Corrupt`](loadonce_core::LoadErrorKind::Corrupt) for what is not such a file, is cut short, or contradicts itself;
+/// [`Unsupported`](loadonce_core::LoadErrorKind::Unsupported) for an objective, a version or a kind of tree that the engine does not have.
 pub fn parse(file: &[u8]) -> Result<Arc<dyn Model>, LoadError> {
     Ok(into_model(Trees::read(&File::read(file)?)?))
 }
@@ -38,12 +38,7 @@ impl Engine for LightGbm {
     }
 
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-        let path = spec.file.path();
-        let model = parse(&spec.file.read(progress)?).map_err(|error| error.at(path))?;
-        if progress.is_cancelled() {
-            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
-        }
-        Ok(model)
+        boosted::load(spec, progress, parse)
     }
 }
 

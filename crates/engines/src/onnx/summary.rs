@@ -60,6 +60,11 @@ impl Summary {
         self.opsets.get(domain).copied()
     }
 
+    /// Whether some operator is of `ai.onnx.ml`, the domain of classical models.
+    pub fn is_classical(&self) -> bool {
+        self.operators.iter().any(|used| used.domain == "ai.onnx.ml")
+    }
+
     pub(super) fn of(model: &ModelProto, graph: &GraphProto) -> Self {
         let mut counts = Counts::default();
         count_operators(graph, &mut counts);

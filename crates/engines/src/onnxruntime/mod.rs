@@ -1,8 +1,9 @@
 //! Engine `onnxruntime`: every ONNX model, through the ONNX Runtime library of the machine.
 //!
 //! The library is looked for (`locate.rs`), opened once in a process (`library.rs`) and never with its telemetry
-//! (`telemetry.rs`). A model is one session object of the library, which all of our sessions share: `native.rs`, the
-//! one file here with unsafe code, calls its `Run` from many threads at once and says why it may.
+//! (`telemetry.rs`, whose one unsafe line sets a variable). A model is one session object of the library, which all of
+//! our sessions share: `native.rs` calls its `Run` from many threads at once and says why it may; no other file here
+//! calls the C API.
 //!
 //! Only the CPU execution provider is used. Others do not promise that runs may overlap.
 
@@ -75,9 +76,7 @@ impl Engine for OnnxRuntime {
         let builder = builder.and_then(|builder| options.apply(builder, source.folder()));
         let mut builder = builder.map_err(|error| setting_refused(error).at(path))?;
         let session = source.commit(&mut builder).map_err(|error| refused(error).at(path))?;
-        if progress.is_cancelled() {
-            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
-        }
+        progress.go_on().map_err(|error| error.at(path))?;
         let signature = signature::of(&summary, &session, &unzipped).map_err(|error| error.at(path))?;
         let shared = SharedSession::new(&session, &signature).map_err(|error| refused(error).at(path))?;
         Ok(Arc::new(OnnxRuntimeModel {

@@ -24,8 +24,7 @@ pub(super) fn of(summary: &Summary, session: &Session, unzipped: &[Unzipped]) ->
 /// The output, in a classical model without its axes: converters declare others than their operators give (`[N]` for a
 /// column, `[1]` for the labels of all rows), and a right answer would be held back.
 fn trusted(spec: TensorSpec, summary: &Summary) -> TensorSpec {
-    let is_classical = summary.operators.iter().any(|used| used.domain == "ai.onnx.ml");
-    if is_classical { TensorSpec { dims: None, ..spec } } else { spec }
+    if summary.is_classical() { TensorSpec { dims: None, ..spec } } else { spec }
 }
 
 fn spec(side: &str, port: &Port, outlets: &[Outlet]) -> Result<TensorSpec, LoadError> {

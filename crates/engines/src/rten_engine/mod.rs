@@ -59,9 +59,7 @@ impl Engine for Rten {
             file.encode()
         };
         let model = guarded(|| MappedModel::load(content, maps), &summary).map_err(|error| error.at(path))?;
-        if progress.is_cancelled() {
-            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
-        }
+        progress.go_on().map_err(|error| error.at(path))?;
         let signature = support::signature(&summary, &model);
         let network = Network { inputs: model.input_ids().to_vec(), outputs: model.output_ids().to_vec(), model };
         network.check(&signature).map_err(|error| error.at(path))?;

@@ -24,9 +24,7 @@ mod testing;
 use std::fmt;
 use std::sync::Arc;
 
-use loadonce_core::{
-    Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
-};
+use loadonce_core::{Contract, Engine, Footprint, LoadError, Model, ModelSpec, Progress, Session, Signature};
 
 use self::ops::Operator;
 use self::plan::Plan;
@@ -77,9 +75,7 @@ impl Engine for Tabular {
         spec.expect_no_options(self.name())?;
         let file = OnnxFile::parse(spec.file.read(progress)?, spec.file.path())?.with_external_data(progress)?;
         let plan = Plan::compile(&file).map_err(|error| error.at(file.path()))?;
-        if progress.is_cancelled() {
-            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(file.path()));
-        }
+        progress.go_on().map_err(|error| error.at(file.path()))?;
         Ok(Arc::new(TabularModel { plan: Arc::new(plan) }))
     }
 }

@@ -22,7 +22,7 @@ use loadonce_core::{Engine, LoadError, LoadErrorKind, Model, ModelSpec, Progress
 
 use self::learner::Learner;
 use self::value::Value;
-use crate::boosted::into_model;
+use crate::boosted::{self, into_model};
 
 /// The engine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,12 +56,7 @@ impl Engine for XgBoost {
     }
 
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-        let path = spec.file.path();
-        let model = parse(&spec.file.read(progress)?).map_err(|error| error.at(path))?;
-        if progress.is_cancelled() {
-            return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(path));
-        }
-        Ok(model)
+        boosted::load(spec, progress, parse)
     }
 }
 

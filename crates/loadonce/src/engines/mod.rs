@@ -77,7 +77,7 @@ impl InstalledEngines {
             asked,
             embedded: &self.embedded().collect::<Vec<_>>(),
             onnx_runtime: self.availability(),
-            is_classical: summary.operators.iter().any(|operator| operator.domain == "ai.onnx.ml"),
+            is_classical: summary.is_classical(),
             tabular_lacks: tabular_lacks(summary),
             rten_refuses: rten_refuses(summary),
             custom_domain: summary.custom_domain.clone(),

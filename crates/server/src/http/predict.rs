@@ -36,7 +36,7 @@ where
 {
     let started = Instant::now();
     let name = format.name;
-    let result = answer(api, target, format, request).await;
+    let result = answer(api, target, format, request, started).await;
     api.count(&target.name, name, &result, started);
     if result.is_err() {
         api.statistics().failed(&target.name, started.elapsed());
@@ -67,13 +67,13 @@ async fn answer<T, D, E>(
     target: &Target,
     format: Format<D, E>,
     request: Request,
+    started: Instant,
 ) -> Result<Encoded, ApiError>
 where
     T: Send + 'static,
     D: FnOnce(&Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Encoded, WireError> + Send + 'static,
 {
-    let started = Instant::now();
     let model = api.registry().get(&target.name, target.version())?.clone();
     let Format { decode, encode, .. } = format;
     let (head, body) = request.into_parts();

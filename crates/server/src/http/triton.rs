@@ -4,13 +4,14 @@
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use loadonce_core::registry::Entry;
-use loadonce_core::status::LoadRecord;
-use loadonce_core::{DType, Dim, ModelHandle, TensorSpec};
+use loadonce_core::status::{LoadRecord, Snapshot};
+use loadonce_core::{DType, ModelHandle, TensorSpec};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body;
 use super::target::Target;
+use super::v2::shape;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::statistics::ModelStatistics;
@@ -19,7 +20,7 @@ use crate::wire::from_json;
 pub(super) async fn config(State(api): State<Api>, Path(target): Path<Target>) -> Result<Json<Value>, ApiError> {
     let model = api.registry().get(&target.name, target.version())?;
     let tensors = |specs: &[TensorSpec]| specs.iter().map(tensor_config).collect::<Vec<_>>();
-    let sessions = record_of(&api, model).map_or(1, |record| record.sessions);
+    let sessions = record_of(&api.status().snapshot(), model).map_or(1, |record| record.sessions);
     let version: Vec<i64> = model.version().parse().into_iter().collect();
     Ok(Json(json!({
         "name": model.name(),
@@ -37,12 +38,7 @@ pub(super) async fn config(State(api): State<Api>, Path(target): Path<Target>) -
 }
 
 fn tensor_config(spec: &TensorSpec) -> Value {
-    let length = |dim: &Dim| match dim {
-        Dim::Fixed(length) => i64::try_from(*length).unwrap_or(i64::MAX),
-        Dim::Dynamic(_) => -1,
-    };
-    let dims: Vec<_> = spec.dims.as_ref().map_or(vec![-1], |dims| dims.iter().map(length).collect());
-    json!({ "name": spec.name, "data_type": data_type(spec.dtype), "dims": dims })
+    json!({ "name": spec.name, "data_type": data_type(spec.dtype), "dims": shape(spec) })
 }
 
 /// The dtype's name in `model_config.proto`, `enum DataType`.
@@ -55,24 +51,25 @@ fn data_type(dtype: DType) -> String {
 
 pub(super) async fn statistics(State(api): State<Api>, Path(target): Path<Target>) -> Result<Json<Value>, ApiError> {
     let model = api.registry().get(&target.name, target.version())?;
-    Ok(Json(json!({ "model_stats": [statistics_of(&api, model)] })))
+    Ok(Json(json!({ "model_stats": [statistics_of(&api, &api.status().snapshot(), model)] })))
 }
 
 pub(super) async fn all_statistics(State(api): State<Api>) -> Json<Value> {
-    let all: Vec<_> = api.registry().handles().map(|model| statistics_of(&api, model)).collect();
+    let snapshot = api.status().snapshot();
+    let all: Vec<_> = api.registry().handles().map(|model| statistics_of(&api, &snapshot, model)).collect();
     Json(json!({ "model_stats": all }))
 }
 
-fn statistics_of(api: &Api, model: &ModelHandle) -> ModelStatistics {
-    let footprint = record_of(api, model).and_then(|record| record.footprint);
+fn statistics_of(api: &Api, snapshot: &Snapshot, model: &ModelHandle) -> ModelStatistics {
+    let footprint = record_of(snapshot, model).and_then(|record| record.footprint);
     let weight_bytes = footprint.map(|footprint| footprint.weight_bytes);
     api.statistics().of(model.name()).of_model(model.name(), model.version(), weight_bytes)
 }
 
 /// What the board knows of a model's load.
-fn record_of(api: &Api, model: &ModelHandle) -> Option<LoadRecord> {
-    let components = api.status().snapshot().components;
-    components.into_iter().find(|component| component.name == model.name()).map(|component| component.record)
+fn record_of<'a>(snapshot: &'a Snapshot, model: &ModelHandle) -> Option<&'a LoadRecord> {
+    let component = snapshot.components.iter().find(|component| component.name == model.name());
+    component.map(|component| &component.record)
 }
 
 /// The body of an index request, which may be empty.

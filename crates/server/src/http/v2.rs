@@ -86,7 +86,7 @@ fn tensor_metadata(spec: &TensorSpec) -> Value {
 }
 
 /// -1 stands for an axis of any length (`inference_rest.md`, "Model Metadata Response JSON Object").
-fn shape(spec: &TensorSpec) -> Vec<i64> {
+pub(super) fn shape(spec: &TensorSpec) -> Vec<i64> {
     let Some(dims) = &spec.dims else { return vec![-1] };
     let length = |dim: &Dim| match dim {
         Dim::Fixed(length) => i64::try_from(*length).unwrap_or(i64::MAX),

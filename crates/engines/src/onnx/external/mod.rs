@@ -189,9 +189,7 @@ impl DataFile {
                 return Err(corrupt("the data file became shorter while it was read").at(&self.path));
             }
             progress.advance(read as u64);
-            if progress.is_cancelled() {
-                return Err(LoadError::new(LoadErrorKind::Internal, "the load was cancelled").at(&self.path));
-            }
+            progress.go_on().map_err(|error| error.at(&self.path))?;
         }
         Ok(content.into())
     }

@@ -33,7 +33,8 @@ pub fn encode_response(
     response: &InferResponse,
     wanted: &Wanted,
 ) -> Result<Encoded, WireError> {
-    let mut out = Vec::with_capacity(128 + response.outputs.iter().map(|output| room(&output.tensor)).sum::<usize>());
+    let room = response.outputs.iter().map(|output| room(output, wanted)).sum::<usize>();
+    let mut out = Vec::with_capacity(128 + room);
     let mut behind = Vec::new();
     out.extend_from_slice(b"{\"model_name\":");
     scalar(&mut out, answerer.name);
@@ -49,12 +50,11 @@ pub fn encode_response(
         let form = wanted.form_of(&output.name);
         let classes = form.classes.map(|count| classify(output, count, answerer.signature)).transpose()?;
         let output = classes.as_ref().unwrap_or(output);
+        encode_head(&mut out, output);
         if form.binary {
-            encode_head(&mut out, output);
             encode_size(&mut out, &output.tensor);
             behind.push(output.tensor.clone());
         } else {
-            encode_head(&mut out, output);
             encode_data(&mut out, output)?;
         }
     }
@@ -62,9 +62,10 @@ pub fn encode_response(
     Ok(append(out, &behind))
 }
 
-/// Bytes that a tensor may take as JSON; a guess, to spare growing.
-fn room(tensor: &Tensor) -> usize {
-    128 + tensor.len() * 12
+/// Bytes that an output may take in the JSON; a guess, to spare growing.
+fn room(output: &NamedTensor, wanted: &Wanted) -> usize {
+    let elements = if wanted.form_of(&output.name).binary { 0 } else { output.tensor.len() };
+    128 + elements * 12
 }
 
 fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
