@@ -12,6 +12,7 @@ use crate::engine::{Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
 use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Worker};
 use crate::request::{InferRequest, InferResponse, NamedTensor};
+use crate::sample::Example;
 use crate::signature::Signature;
 use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
@@ -33,6 +34,7 @@ struct Inner {
     version: String,
     engine: &'static str,
     signature: Arc<Signature>,
+    example: Option<Example>,
     timeout: Duration,
     queue: Arc<Queue>,
 }
@@ -43,12 +45,13 @@ pub(crate) struct Parts<'a> {
     pub(crate) engine: &'static str,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) signature: Arc<Signature>,
+    pub(crate) example: Option<Example>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
 }
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, sessions } = parts;
+        let Parts { spec, engine, model, signature, example, sessions } = parts;
         let queue = Arc::new(Queue::new(spec.limits.queue));
         let worker = Arc::new(Worker {
             queue: Arc::clone(&queue),
@@ -62,6 +65,7 @@ impl RunningModel {
             version: spec.version.clone(),
             engine,
             signature,
+            example,
             timeout: spec.limits.timeout,
             queue,
         }));
@@ -127,6 +131,12 @@ impl ModelHandle {
     /// What the model takes and gives, with declared columns and labels.
     pub fn signature(&self) -> &Signature {
         &self.0.signature
+    }
+
+    /// A request that the model answered while it was started, for people to try: of its samples the smallest, else zeros.
+    /// None if it has no sample and did not take zeros.
+    pub fn example(&self) -> Option<&Example> {
+        self.0.example.as_ref()
     }
 
     /// How much the model has to do now.

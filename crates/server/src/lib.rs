@@ -11,10 +11,11 @@ pub mod wire;
 pub mod samples;
 pub mod report;
 mod error;
+mod openapi;
 mod http;
 mod metrics;
 mod statistics;
 
-pub use self::api::{Api, Example, Limits, Telemetry};
+pub use self::api::{Api, Limits, Telemetry};
 pub use self::error::{ApiError, http_status};
 pub use self::samples::SampleFolder;

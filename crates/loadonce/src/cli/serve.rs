@@ -1,6 +1,5 @@
 //! `loadonce serve`: bind, load, serve, drain.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use loadonce_lifespan::{
     Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
-use loadonce_server::{Api, Example, Telemetry};
+use loadonce_server::{Api, Telemetry};
 
 use super::exit::Exit;
 use super::narrate::Narrator;
@@ -24,7 +23,7 @@ use crate::{InstalledEngines, load_models};
 pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
-    let (specs, examples) = found(&settings)?;
+    let specs = find(&settings)?;
     let bound = config(&settings).bind_with(|status| Telemetry::new(status).routes()).await;
     let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
     announce(&settings, bound.address(), specs.len());
@@ -36,18 +35,10 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.address()));
     let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
-    let routes = move |registry| Api::new(registry, telemetry, limits, examples).routes();
+    let routes = move |registry| Api::new(registry, telemetry, limits).routes();
     let report = loaded.serve(routes, shutdown).await;
     herald.abort();
     Ok(close(&settings, &report))
-}
-
-/// Models to load, and example requests by model.
-fn found(settings: &Settings) -> Result<(Vec<ModelSpec>, BTreeMap<String, Example>), Failure> {
-    let found = find(settings)?;
-    let examples = found.iter().filter_map(|found| Some((found.spec.name.clone(), found.example.clone()?)));
-    let examples = examples.collect();
-    Ok((found.into_iter().map(|found| found.spec).collect(), examples))
 }
 
 fn config(settings: &Settings) -> Config {
@@ -93,7 +84,7 @@ async fn herald(settings: Settings, status: StatusView, address: SocketAddr) {
     let snapshot = status.wait_until(|now| now.phase >= Phase::Ready).await;
     if settings.log == LogFormat::Text {
         let milliseconds = snapshot.uptime.as_secs_f64() * 1e3;
-        say(&format!("ready after {milliseconds:.0} ms, docs page http://{address}/"));
+        say(&format!("ready after {milliseconds:.0} ms, docs page http://{address}/docs"));
     }
     if let Err(failure) = write_report(&settings, &StartupReport::new(&snapshot, &status.readiness())) {
         tracing::error!("{}", failure.message);

@@ -2,7 +2,7 @@
 
 mod element;
 mod array;
-mod write;
+pub(crate) mod write;
 pub(crate) mod raw;
 pub mod v1;
 pub mod v2;

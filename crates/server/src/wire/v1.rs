@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use loadonce_core::{DType, InferRequest, InferResponse, NamedTensor, Signature, TensorSpec};
+use loadonce_core::{InferRequest, InferResponse, NamedTensor, Signature, TensorSpec};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -269,29 +269,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Writes one row of zeros as a predict request, named where columns have names: an example for models without samples.
-pub fn example(signature: &Signature) -> Option<String> {
-    let [only] = signature.inputs.as_slice() else { return None };
-    let zero = match only.dtype {
-        DType::Bytes => "\"text\"",
-        DType::Bool => "false",
-        _ => "0",
-    };
-    if only.columns.is_empty() {
-        let dims = only.dims.as_ref()?.get(1..)?;
-        let row = dims.iter().rev().fold(zero.to_owned(), |inner, dim| {
-            let length = if let loadonce_core::Dim::Fixed(length) = dim { *length } else { 1 };
-            format!("[{}]", vec![inner; length.min(16)].join(","))
-        });
-        return Some(format!("{{\"instances\":[{row}]}}"));
-    }
-    let columns: Vec<_> = only.columns.iter().map(|column| format!("{}:{zero}", serde_json::json!(column))).collect();
-    Some(format!("{{\"instances\":[{{{}}}]}}", columns.join(",")))
-}
-
 #[cfg(test)]
 mod tests {
-    use loadonce_core::{Dim, Shape, Tensor, Timing};
+    use loadonce_core::{DType, Dim, Shape, Tensor, Timing};
 
     use super::*;
 
@@ -406,11 +386,5 @@ mod tests {
         let response = InferResponse { id: None, outputs, timing: Timing::default() };
         assert_eq!(encode_response(Format::Rows, &response).unwrap(), br#"{"predictions":[1.5,2.5]}"#);
         assert_eq!(encode_response(Format::Columns, &response).unwrap(), br#"{"outputs":[1.5,2.5]}"#);
-    }
-
-    #[test]
-    fn examples_are_requests() {
-        assert_eq!(example(&iris()).unwrap(), r#"{"instances":[{"length":0,"width":0}]}"#);
-        assert_eq!(example(&two_inputs()), None);
     }
 }
