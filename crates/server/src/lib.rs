@@ -13,6 +13,7 @@ pub mod report;
 mod error;
 mod http;
 mod metrics;
+mod predict;
 mod statistics;
 
 pub use self::api::{Api, Example, Limits, Telemetry};

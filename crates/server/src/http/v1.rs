@@ -7,10 +7,11 @@ use bytes::Bytes;
 use loadonce_core::{InferResponse, ModelHandle};
 use serde_json::{Value, json};
 
-use super::predict::{Format, predict};
+use super::predict::predict;
 use super::target::Target;
 use crate::api::Api;
 use crate::error::{ApiError, ApiErrorKind};
+use crate::predict::Format;
 use crate::wire::v1::{decode_request, encode_response};
 use crate::wire::v2::Encoded;
 
@@ -42,14 +43,13 @@ pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, requ
         return wrong_verb(&target, verb.as_deref()).into_response();
     }
     let format = Format {
-        name: "v1",
-        decode: |body: &Bytes, model: &ModelHandle| decode_request(body, model.signature()),
+        decode: |body: Bytes, model: &ModelHandle| decode_request(&body, model.signature()),
         encode: |form, _: &ModelHandle, response: &InferResponse| {
             let body = encode_response(form, response)?;
             Ok(Encoded { body, json_length: None })
         },
     };
-    predict(&api, &target, format, request).await
+    predict(&api, "v1", &target, format, request).await
 }
 
 fn wrong_verb(target: &Target, verb: Option<&str>) -> ApiError {
