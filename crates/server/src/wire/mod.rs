@@ -2,6 +2,7 @@
 
 mod element;
 mod array;
+mod b64;
 mod write;
 pub(crate) mod raw;
 pub mod v1;
