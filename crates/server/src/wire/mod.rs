@@ -3,6 +3,10 @@
 mod element;
 mod array;
 mod write;
+mod shape;
+mod classification;
+mod wanted;
+mod parameters;
 pub(crate) mod raw;
 pub mod v1;
 pub mod v2;
