@@ -2,15 +2,20 @@
 //! columns and pandas' data frames for models whose columns have names; and what the platforms make of it.
 
 mod example;
+mod examples;
 mod fields;
 mod frame;
+mod metadata;
 mod request;
 mod response;
 mod table;
+mod task;
 #[cfg(test)]
 mod tests;
 
 pub use self::example::example;
+pub use self::examples::{Task, decode_examples, encode_results};
+pub use self::metadata::metadata;
 pub use self::request::{decode_outputs, decode_request};
 pub use self::response::encode_response;
 

@@ -189,7 +189,7 @@ impl<'a> Table<'a> {
     }
 }
 
-fn is_one_value_a_row(spec: &TensorSpec) -> bool {
+pub(super) fn is_one_value_a_row(spec: &TensorSpec) -> bool {
     matches!(spec.dims.as_deref(), None | Some([_] | [_, Dim::Fixed(1)]))
 }
 
