@@ -14,6 +14,7 @@ mod error;
 mod openapi;
 mod http;
 mod metrics;
+mod predict;
 mod statistics;
 
 pub use self::api::{Api, Limits, Telemetry};

@@ -142,7 +142,10 @@ impl Place {
         spec.contract = keys.contract;
         spec.options = keys.options;
         spec.limits = keys.limits.apply();
-        spec.columns = keys.inputs.into_iter().map(|(name, input)| (name, input.columns)).collect();
+        for (name, input) in keys.inputs {
+            spec.missing.extend(input.missing.map(|value| (name.clone(), value)));
+            spec.columns.extend(input.columns.map(|columns| (name, columns)));
+        }
         spec.labels = keys.outputs.into_iter().map(|(name, output)| (name, output.labels)).collect();
         if let Some(folder) = folder {
             spec.samples = Arc::new(SampleFolder::new(folder.join("samples")));

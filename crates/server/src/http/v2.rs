@@ -8,10 +8,11 @@ use http::{HeaderMap, StatusCode};
 use loadonce_core::{Dim, InferError, InferResponse, ModelHandle, TensorSpec};
 use serde_json::{Value, json};
 
-use super::predict::{Format, predict};
+use super::predict::predict;
 use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::predict::Format;
 use crate::wire::WireError;
 use crate::wire::v2::{Answerer, Framing, HEADER_LENGTH, decode_request, encode_response};
 
@@ -53,14 +54,13 @@ pub(super) async fn model_ready(State(api): State<Api>, Path(target): Path<Targe
 pub(super) async fn infer(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
     let framing = framing(request.headers());
     let format = Format {
-        name: "v2",
-        decode: move |body: &Bytes, model: &ModelHandle| decode_request(body, framing?, model.signature()),
+        decode: move |body: Bytes, model: &ModelHandle| decode_request(&body, framing?, model.signature()),
         encode: |wanted, model: &ModelHandle, response: &InferResponse| {
             let (name, version, signature) = (model.name(), model.version(), model.signature());
             encode_response(Answerer { name, version, signature }, response, &wanted)
         },
     };
-    predict(&api, &target, format, request).await
+    predict(&api, "v2", &target, format, request).await
 }
 
 /// The header tells where the JSON ends and tensors begin; 0 is a body without JSON.

@@ -64,15 +64,18 @@ fn models() -> Schemas {
 }
 
 fn v1() -> Schemas {
-    let one_of =
-        |fields: [&str; 2]| json!({ "type": "object", "oneOf": fields.map(|field| json!({ "required": [field] })) });
     let status = [("version", text("")), ("state", json!({ "enum": ["AVAILABLE", "END"] }))];
     let of_model = [("name", text("")), ("ready", flag()), ("model_version_status", list(&record(status)))];
     vec![
         ("ModelNames", record([("models", list(&text("")))])),
         ("ModelStatus", record(of_model)),
-        ("PredictRequest", one_of(["instances", "inputs"])),
-        ("PredictResponse", one_of(["predictions", "outputs"])),
+        ("Frame", record([("columns", list(&json!({}))), ("data", list(&json!({ "type": "array" })))])),
+        (
+            "ModelDescription",
+            record([("model_spec", json!({ "type": "object" })), ("metadata", json!({ "type": "object" }))]),
+        ),
+        ("PredictRequest", json!({ "type": "object" })),
+        ("PredictResponse", json!({ "type": "object" })),
     ]
 }
 

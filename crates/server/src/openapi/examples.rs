@@ -1,10 +1,15 @@
 //! A model's example in every form in which the protocols carry it.
 
-use loadonce_core::NamedTensor;
+use std::slice;
+
+use loadonce_core::sample::Example;
+use loadonce_core::{InferResponse, NamedTensor, Timing};
 use serde_json::{Map, Value, json};
 
 use super::Model;
-use crate::wire::write::write_nested;
+use crate::wire::v1::Task;
+use crate::wire::v2::Wanted;
+use crate::wire::{v1, v2};
 
 /// Bytes of tensors above which an example would bury what it explains.
 const MOST_BYTES: usize = 64 << 10;
@@ -19,7 +24,8 @@ pub(super) struct Form {
 
 /// The example in the forms of v1; none where there is none, or none that fits.
 pub(super) fn v1(model: &Model<'_>) -> Vec<Form> {
-    let Some((inputs, outputs)) = nested(model) else { return Vec::new() };
+    let example = small(model).and_then(|example| Some((nested(&example.inputs)?, nested(&example.outputs)?)));
+    let Some((inputs, outputs)) = example else { return Vec::new() };
     let mut forms = Vec::new();
     if let (Some(rows), Some(answers)) = (rows(&inputs), rows(&outputs)) {
         let answer = json!({ "predictions": answers });
@@ -34,32 +40,62 @@ pub(super) fn v1(model: &Model<'_>) -> Vec<Form> {
     forms
 }
 
+/// The example with what `:classify` or `:regress` makes of it.
+pub(super) fn results(model: &Model<'_>, task: Task, verb: &'static str) -> Option<Form> {
+    let example = small(model)?;
+    let inputs = nested(&example.inputs)?;
+    let rows = rows(&inputs)?;
+    let examples = named_rows(model, &rows).unwrap_or_else(|| by_name(&inputs, rows));
+    let output = task.output(model.signature).ok()?;
+    let output: Vec<_> = example.outputs.iter().filter(|named| named.name == output.name).cloned().collect();
+    let answer = v1::encode_results(task, model.signature, &response(&output)).ok()?;
+    let answer = serde_json::from_slice(&answer).ok()?;
+    Some(Form { key: verb, summary: verb, request: json!({ "examples": examples }), answer })
+}
+
+/// Rows as objects of inputs.
+fn by_name(inputs: &Fields, rows: Vec<Value>) -> Vec<Value> {
+    match inputs.as_slice() {
+        [(name, _)] => rows.into_iter().map(|row| json!({ name: row })).collect(),
+        _ => rows,
+    }
+}
+
 /// The example as tensors of v2.
 pub(super) fn v2(model: &Model<'_>) -> Option<Form> {
-    let example = model.example?;
-    let (inputs, outputs) = nested(model)?;
-    let request = json!({ "inputs": tensors(&example.inputs, inputs) });
-    let answer = json!({
-        "model_name": model.name,
-        "model_version": model.version,
-        "outputs": tensors(&example.outputs, outputs),
-    });
-    Some(Form { key: "tensors", summary: "tensors", request, answer })
+    let example = small(model)?;
+    let inputs = v2_body(model, &example.inputs)?["outputs"].take();
+    let answer = v2_body(model, &example.outputs)?;
+    Some(Form { key: "tensors", summary: "tensors", request: json!({ "inputs": inputs }), answer })
+}
+
+/// An answer of these tensors; those of a request look the same.
+fn v2_body(model: &Model<'_>, tensors: &[NamedTensor]) -> Option<Value> {
+    let Model { name, version, signature, .. } = *model;
+    let answerer = v2::Answerer { name, version, signature };
+    let encoded = v2::encode_response(answerer, &response(tensors), &Wanted::default()).ok()?;
+    serde_json::from_slice(&encoded.body).ok()
+}
+
+fn small<'a>(model: &Model<'a>) -> Option<&'a Example> {
+    model.example.filter(|example| example.byte_len() <= MOST_BYTES)
+}
+
+fn response(tensors: &[NamedTensor]) -> InferResponse {
+    InferResponse { id: None, outputs: tensors.to_vec(), timing: Timing::default() }
 }
 
 type Fields = Vec<(String, Value)>;
 
-/// Inputs and outputs as nested arrays.
-fn nested(model: &Model<'_>) -> Option<(Fields, Fields)> {
-    let example = model.example.filter(|example| example.byte_len() <= MOST_BYTES)?;
-    let nested = |tensors: &[NamedTensor]| tensors.iter().map(nested_tensor).collect::<Option<Fields>>();
-    Some((nested(&example.inputs)?, nested(&example.outputs)?))
+/// Tensors as nested arrays by name.
+fn nested(tensors: &[NamedTensor]) -> Option<Fields> {
+    tensors.iter().map(nested_tensor).collect()
 }
 
-fn nested_tensor(NamedTensor { name, tensor }: &NamedTensor) -> Option<(String, Value)> {
-    let mut text = Vec::new();
-    write_nested(&mut text, name, tensor).ok()?;
-    Some((name.clone(), serde_json::from_slice(&text).ok()?))
+fn nested_tensor(tensor: &NamedTensor) -> Option<(String, Value)> {
+    let body = v1::encode_response(v1::Format::Columns, &response(slice::from_ref(tensor))).ok()?;
+    let mut body: Value = serde_json::from_slice(&body).ok()?;
+    Some((tensor.name.clone(), body["outputs"].take()))
 }
 
 /// One entry a row, where all tensors have as many rows.
@@ -89,20 +125,4 @@ fn named_rows(model: &Model<'_>, rows: &[Value]) -> Option<Vec<Value>> {
         Some(cells.collect::<Map<_, _>>().into())
     };
     if only.columns.is_empty() { None } else { rows.iter().map(named).collect() }
-}
-
-fn tensors(tensors: &[NamedTensor], nested: Fields) -> Vec<Value> {
-    let tensor = |(NamedTensor { name, tensor }, (_, values)): (&NamedTensor, (String, Value))| {
-        let mut data = Vec::new();
-        flatten(values, &mut data);
-        json!({ "name": name, "shape": &tensor.shape()[..], "datatype": tensor.dtype().as_str(), "data": data })
-    };
-    tensors.iter().zip(nested).map(tensor).collect()
-}
-
-fn flatten(value: Value, flat: &mut Vec<Value>) {
-    match value {
-        Value::Array(values) => values.into_iter().for_each(|value| flatten(value, flat)),
-        scalar => flat.push(scalar),
-    }
 }

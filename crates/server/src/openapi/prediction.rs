@@ -8,9 +8,7 @@ use super::{Model, Parts, reference};
 
 /// What differs between protocols.
 pub(super) struct Prediction {
-    /// The protocol's name in keys of schemas.
-    pub(super) protocol: &'static str,
-    /// What the protocol calls it, in the operation's id.
+    /// What the protocol calls it, in the operation's id and the schemas' keys.
     pub(super) verb: &'static str,
     pub(super) path: String,
     pub(super) summary: &'static str,
@@ -24,7 +22,7 @@ pub(super) struct Prediction {
 impl Prediction {
     /// The schemas' keys: of the request, of the response.
     fn keys(&self, model: &Model<'_>) -> [String; 2] {
-        ["request", "response"].map(|part| model.key(&[self.protocol, part]))
+        ["request", "response"].map(|part| model.key(&[self.verb, part]))
     }
 
     /// The operation, which refers to the schemas.

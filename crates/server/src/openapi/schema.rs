@@ -33,7 +33,7 @@ fn element(dtype: DType) -> Value {
         DType::Bf16 => float(half::bf16::MAX.into()),
         DType::Fp32 => float(f32::MAX.into()),
         DType::Fp64 => float(f64::MAX),
-        DType::Bytes => json!({ "type": "string" }),
+        DType::Bytes => json!({ "anyOf": [{ "type": "string" }, base64()] }),
     }
 }
 
@@ -51,12 +51,24 @@ fn float(most: f64) -> Value {
     })
 }
 
+/// Bytes that are no text (TensorFlow Serving's `api_rest.md`, "Encoding binary values").
+fn base64() -> Value {
+    let encoded = json!({ "type": "string", "contentEncoding": "base64" });
+    json!({ "type": "object", "required": ["b64"], "properties": { "b64": encoded }, "additionalProperties": false })
+}
+
 /// One element of a tensor: of its dtype, and one of its labels where it holds text.
 pub(super) fn element_of(spec: &TensorSpec) -> Value {
     if spec.dtype == DType::Bytes && !spec.labels.is_empty() {
         return json!({ "enum": spec.labels });
     }
     reference(spec.dtype.as_str())
+}
+
+/// One element where it may be missing: what stands for it is the operator's to say.
+pub(super) fn cell_of(spec: &TensorSpec) -> Value {
+    let element = element_of(spec);
+    if spec.missing.is_some() { json!({ "anyOf": [element, { "type": "null" }] }) } else { element }
 }
 
 /// Whether a tensor has rows; one whose axes are not known may have.
@@ -68,7 +80,7 @@ pub(super) fn has_rows(spec: &TensorSpec) -> bool {
 pub(super) fn row(spec: &TensorSpec) -> Value {
     let Some(dims) = &spec.dims else {
         let description = "Arrays nested as deep as the model wants; its file does not say.";
-        return json!({ "anyOf": [element_of(spec), { "type": "array" }], "description": description });
+        return json!({ "anyOf": [cell_of(spec), { "type": "array" }], "description": description });
     };
     let part = if dims.is_empty() { "The value" } else { "One row" };
     let mut row = nested(spec, dims.get(1..).unwrap_or_default());
@@ -77,7 +89,7 @@ pub(super) fn row(spec: &TensorSpec) -> Value {
 }
 
 fn nested(spec: &TensorSpec, dims: &[Dim]) -> Value {
-    let [dim, inner @ ..] = dims else { return element_of(spec) };
+    let [dim, inner @ ..] = dims else { return cell_of(spec) };
     let names = if spec.columns.is_empty() { &spec.labels } else { &spec.columns };
     let array = array(dim, &nested(spec, inner));
     if inner.is_empty() && spec.dtype != DType::Bytes && !names.is_empty() { titled(array, names) } else { array }

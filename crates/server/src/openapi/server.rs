@@ -76,6 +76,12 @@ const OF_A_MODEL: &[Operation] = &[
     model("/v2/models/{name}/ready", "ready", "Whether it answers", Json("ModelReady")),
     model("/v2/models/{name}/stats", "statistics", "What it did since it was loaded", Json("Statistics")),
     model("/v2/models/{name}/config", "config", "Its configuration, as Triton has it", Json("ModelConfig")),
+    model(
+        "/v1/models/{name}/metadata",
+        "signature",
+        "Its signature, as TensorFlow Serving has it",
+        Json("ModelDescription"),
+    ),
     model("/v1/models/{name}", "status", "Whether it answers, as TensorFlow Serving has it", Json("ModelStatus")),
 ];
 

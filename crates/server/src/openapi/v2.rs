@@ -4,14 +4,13 @@ use loadonce_core::TensorSpec;
 use serde_json::{Value, json};
 
 use super::prediction::Prediction;
-use super::schema::{element_of, shape, whole};
+use super::schema::{element_of, shape};
 use super::{Model, Parts, examples, reference, segment};
 use crate::wire::v2::HEADER_LENGTH;
 
 /// Adds the model's operation.
 pub(super) fn describe(model: &Model<'_>, parts: &mut Parts) {
     let prediction = Prediction {
-        protocol: "v2",
         verb: "infer",
         path: format!("/v2/models/{}/infer", segment(model.name)),
         summary: "Predict from tensors",
@@ -42,7 +41,7 @@ pub(super) fn allow_binary(operation: &mut Value) {
 
 /// `inference_rest.md`, "Inference Request JSON Object".
 fn request(model: &Model<'_>) -> Value {
-    let inputs: Vec<_> = model.signature.inputs.iter().map(|spec| input(model, spec)).collect();
+    let inputs: Vec<_> = model.signature.inputs.iter().map(input).collect();
     let outputs: Vec<_> = model.signature.outputs.iter().map(|spec| &spec.name).collect();
     let output = json!({
         "type": "object",
@@ -77,12 +76,14 @@ fn response(model: &Model<'_>) -> Value {
     })
 }
 
-/// Data may be flat or nested; a single value may stand alone.
-fn input(model: &Model<'_>, spec: &TensorSpec) -> Value {
-    let flat = json!({ "type": "array", "items": element_of(spec), "description": "Flat, in row-major order." });
-    let mut nested = whole(spec, &model.key(&["input", &spec.name]));
-    nested["description"] = "Nested like the shape.".into();
-    tensor(spec, &json!({ "anyOf": [flat, nested] }))
+fn input(spec: &TensorSpec) -> Value {
+    let element = element_of(spec);
+    let description = "Flat in row-major order, or nested like the shape.";
+    let items = json!({ "anyOf": [element, { "type": "array" }] });
+    let data = json!({ "type": "array", "items": items, "description": description });
+    // A scalar may stand alone.
+    let is_scalar = spec.dims.as_ref().is_some_and(Vec::is_empty);
+    tensor(spec, &if is_scalar { json!({ "anyOf": [data, element] }) } else { data })
 }
 
 fn output(spec: &TensorSpec) -> Value {

@@ -2,7 +2,12 @@
 
 mod element;
 mod array;
-pub(crate) mod write;
+mod b64;
+mod write;
+mod shape;
+mod classification;
+mod wanted;
+mod parameters;
 pub(crate) mod raw;
 pub mod v1;
 pub mod v2;
