@@ -102,7 +102,7 @@ async fn a_failed_model_is_known_but_unavailable() {
 async fn a_response_brings_what_is_known_of_its_prediction() {
     let served = Served::one().await;
     let known = async |path: &str, body: String| {
-        let request = http::Request::post(path).body(body.into()).unwrap();
+        let request = http::Request::post(path).body(axum::body::Body::from(body)).unwrap();
         let response = tower::ServiceExt::oneshot(served.router.clone(), request).await.unwrap();
         let prediction = response.extensions().get::<loadonce_server::Prediction>();
         prediction.map(|it| (it.model.name().to_owned(), it.model.version().to_owned(), it.timing.is_some()))
