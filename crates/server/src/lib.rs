@@ -18,4 +18,5 @@ mod statistics;
 
 pub use self::api::{Api, Example, Limits, Telemetry};
 pub use self::error::{ApiError, http_status};
+pub use self::predict::Prediction;
 pub use self::samples::SampleFolder;
