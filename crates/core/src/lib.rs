@@ -52,6 +52,6 @@ pub use self::queue::QueueLoad;
 pub use self::registry::Registry;
 pub use self::request::{InferRequest, InferResponse, NamedTensor, Parameter, Timing};
 pub use self::running::{ModelHandle, RunningModel};
-pub use self::signature::{Dim, RequestError, Signature, TensorSpec};
+pub use self::signature::{Dim, FillValue, RequestError, Signature, TensorSpec};
 pub use self::spec::{Limits, ModelFile, ModelSpec};
 pub use self::tensor::{DType, Element, Shape, Strings, Tensor, TensorError};

@@ -9,3 +9,4 @@ mod predict;
 mod support;
 mod telemetry;
 mod triton;
+mod v1;

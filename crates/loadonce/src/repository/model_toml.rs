@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use loadonce_core::{Contract, Limits, LoadErrorKind};
+use loadonce_core::{Contract, FillValue, Limits, LoadErrorKind};
 use serde::Deserialize;
 
 use super::RepositoryError;
@@ -35,9 +35,11 @@ pub(super) struct LimitKeys {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct InputKeys {
-    pub(super) columns: Vec<String>,
+    pub(super) columns: Option<Vec<String>>,
+    #[serde(deserialize_with = "fill")]
+    pub(super) missing: Option<FillValue>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -61,7 +63,7 @@ impl ModelToml {
     fn parse(text: &str) -> Result<Self, String> {
         let keys: Self = toml::from_str(text).map_err(|error| one_line(&error, text))?;
         keys.limits.check()?;
-        let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(&input.columns)?)));
+        let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(input.columns.as_ref()?)?)));
         match twice {
             Some((name, column)) => Err(format!("[inputs.{name}] names column '{column}' twice")),
             None => Ok(keys),
@@ -119,6 +121,22 @@ fn checksum<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     }
 }
 
+/// The value that stands for missing ones, of whichever type the input takes.
+fn fill<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<FillValue>, D::Error> {
+    Ok(Some(match toml::Value::deserialize(deserializer)? {
+        toml::Value::Integer(value) => FillValue::Integer(value),
+        toml::Value::Float(value) => FillValue::Float(value),
+        toml::Value::Boolean(value) => FillValue::Bool(value),
+        toml::Value::String(value) => FillValue::Text(value),
+        other => {
+            let got = other.type_str();
+            return Err(serde::de::Error::custom(format!(
+                "missing: expected nan, a number, text or a truth, got {got}"
+            )));
+        }
+    }))
+}
+
 /// Options of the engine as text. TOML reads `session.x = 1` as a table; here it is the key `session.x`.
 fn options<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let mut options = BTreeMap::new();
@@ -164,6 +182,9 @@ mod tests {
             timeout_seconds = 1.5
             [inputs.x]
             columns = ["a", "b"]
+            missing = -1
+            [inputs.z]
+            missing = "unknown"
             [outputs.y]
             labels = ["no", "yes"]
             "#,
@@ -173,7 +194,9 @@ mod tests {
         assert_eq!(keys.limits.apply(), Limits { queue: 8, sessions: 2, timeout: Duration::from_millis(1500) });
         let options: Vec<_> = keys.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(options, [("intra_op_threads", "2"), ("session.disable_prepacking", "1")]);
-        assert_eq!(keys.inputs["x"].columns, ["a", "b"]);
+        assert_eq!(keys.inputs["x"].columns.as_deref().unwrap(), ["a", "b"]);
+        assert_eq!(keys.inputs["x"].missing, Some(FillValue::Integer(-1)));
+        assert_eq!(keys.inputs["z"], InputKeys { columns: None, missing: Some(FillValue::Text("unknown".to_owned())) });
         assert_eq!(keys.outputs["y"].labels, ["no", "yes"]);
     }
 
@@ -185,6 +208,7 @@ mod tests {
             ("checksum = 'md5:1'", "line 1: expected \"sha256:\" and 64 hexadecimal digits"),
             ("[limits]\nqueue = 0", "limits.queue: expected 1 to 1000000"),
             ("[limits]\ntimeout_seconds = 0.0", "limits.timeout_seconds: expected more than 0"),
+            ("[inputs.x]\nmissing = []", "line 2: missing: expected nan, a number, text or a truth, got array"),
             ("[inputs.x]\ncolumns = ['a', 'a']", "[inputs.x] names column 'a' twice"),
         ];
         for (text, expected) in cases {

@@ -147,11 +147,14 @@ impl<'a, T: Scalar> Reader<'a, T> {
         Ok(())
     }
 
-    /// The scalar's text, strings with their quotes. Called at its first byte.
+    /// The scalar's text, strings with their quotes, objects to their end. Called at its first byte.
     fn token(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
-        let length =
-            if rest.starts_with('"') { string_length(rest) } else { rest.find(ends_scalar).unwrap_or(rest.len()) };
+        let length = match rest.as_bytes().first() {
+            Some(b'"') => string_length(rest),
+            Some(b'{') => object_length(rest),
+            _ => rest.find(ends_scalar).unwrap_or(rest.len()),
+        };
         self.at += length;
         &rest[..length]
     }
@@ -188,9 +191,29 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
+/// Length of the object at the start of `text`, braces included.
+fn object_length(text: &str) -> usize {
+    let mut depth = 0;
+    let mut position = 0;
+    while let Some(byte) = text.as_bytes().get(position) {
+        match byte {
+            b'"' => position += string_length(&text[position..]) - 1,
+            b'{' => depth += 1,
+            b'}' => depth -= 1,
+            _ => (),
+        }
+        position += 1;
+        if depth == 0 {
+            break;
+        }
+    }
+    position
+}
+
 fn refusal<T: Scalar>(token: &str) -> String {
     let hint = match token {
         "null" if T::DTYPE.is_float() => "; a missing value is written \"NaN\"",
+        _ if T::DTYPE == DType::Bytes && token.starts_with('{') => "; bytes are written {\"b64\": \"...\"} in base64",
         "0" | "1" if T::DTYPE == DType::Bool => "; a truth value is written true or false",
         _ => "",
     };
@@ -259,6 +282,16 @@ mod tests {
         let tensor = parse_pieces(DType::Bytes, &[], &[r#"["a, b]", "\"q\" \u00e9", ""]"#]).unwrap();
         let strings: Vec<_> = tensor.as_strings().unwrap().iter().map(|text| str::from_utf8(text).unwrap()).collect();
         assert_eq!(strings, ["a, b]", "\"q\" é", ""]);
+    }
+
+    #[test]
+    fn bytes_come_in_base64() {
+        let tensor = parse_pieces(DType::Bytes, &[], &[r#"[{"b64": "/w=="}, "}", { "b64":"YQ" }]"#]).unwrap();
+        assert_eq!(tensor.as_strings().unwrap(), [&b"\xff"[..], b"}", b"a"]);
+        let error = parse_pieces(DType::Bytes, &[], &[r#"["a", {"a": {"b": "}"}}]"#]).unwrap_err();
+        assert_eq!(error.position, "[1]");
+        let expected = r#"expected BYTES, got {"a": {"b": "}"}}; bytes are written {"b64": "..."} in base64"#;
+        assert_eq!(error.detail, expected);
     }
 
     proptest! {

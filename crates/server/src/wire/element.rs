@@ -4,6 +4,8 @@ use bytes::Bytes;
 use half::{bf16, f16};
 use loadonce_core::DType;
 
+use super::b64;
+
 /// An element that can be read from the text of a JSON scalar.
 pub(super) trait Scalar: Sized {
     /// What errors call it.
@@ -17,6 +19,9 @@ impl Scalar for Bytes {
     const DTYPE: DType = DType::Bytes;
 
     fn parse(token: &str) -> Option<Self> {
+        if token.starts_with('{') {
+            return b64::decode(token);
+        }
         serde_json::from_str::<String>(token).ok().map(Self::from)
     }
 }

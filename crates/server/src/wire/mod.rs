@@ -2,6 +2,7 @@
 
 mod element;
 mod array;
+mod b64;
 mod write;
 mod shape;
 mod classification;

@@ -27,6 +27,13 @@ pub struct Encoded {
     pub json_length: Option<usize>,
 }
 
+impl Encoded {
+    /// A body that is JSON to its end.
+    pub fn json(body: Vec<u8>) -> Self {
+        Self { body, json_length: None }
+    }
+}
+
 /// Writes an inference response; data is flat and row-major.
 pub fn encode_response(
     answerer: Answerer<'_>,
@@ -70,7 +77,7 @@ fn room(output: &NamedTensor, wanted: &Wanted) -> usize {
 
 fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
     if tensors.is_empty() {
-        return Encoded { body, json_length: None };
+        return Encoded::json(body);
     }
     let json_length = Some(body.len());
     body.reserve_exact(tensors.iter().map(raw::length).sum());
