@@ -20,4 +20,5 @@ mod statistics;
 
 pub use self::api::{Api, Example, Limits, Telemetry};
 pub use self::error::{ApiError, ApiErrorKind, grpc_code, http_status};
+pub use self::predict::Prediction;
 pub use self::samples::SampleFolder;

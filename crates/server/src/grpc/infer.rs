@@ -2,6 +2,7 @@
 
 use std::future::ready;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
@@ -17,7 +18,7 @@ use super::call::{Bound, Call, answer_all, answer_one};
 use super::model;
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::predict::{Asked, Format, Received, offload, predict};
+use crate::predict::{Asked, Format, Prediction, Received, offload, predict};
 use crate::wire::grpc::proto::{ModelInferRequest, ModelInferResponse, ModelStreamInferResponse};
 use crate::wire::grpc::{Form, decode_message, decode_request, encode_response};
 use crate::wire::v2::Answerer;
@@ -32,12 +33,18 @@ const AT_ONCE: usize = 16;
 const LINGER: Duration = Duration::from_millis(500);
 
 pub(super) async fn one(State(api): State<Api>, request: Request) -> Response {
-    let api = &api;
-    answer_one(request, bound(api), async |call, message| {
+    let (api, known) = (&api, OnceLock::new());
+    let answer = async |call, message| {
         let (message, size) = decoded(api, call, message).await?;
-        infer(api, call, message, size).await
-    })
-    .await
+        let (result, prediction) = infer(api, call, message, size).await;
+        prediction.map(|prediction| known.set(prediction));
+        result
+    };
+    let mut response = answer_one(request, bound(api), answer).await;
+    if let Some(prediction) = known.into_inner() {
+        response.extensions_mut().insert(prediction);
+    }
+    response
 }
 
 /// A mistake in one message is told in its answer, and the stream goes on.
@@ -64,7 +71,7 @@ async fn answer(api: &Api, call: Call, message: Bytes) -> ModelStreamInferRespon
     let answered = async {
         let (message, size) = decoded(api, call, Ok(message)).await?;
         id.clone_from(&message.id);
-        infer(api, call, message, size).await
+        infer(api, call, message, size).await.0
     };
     match answered.await {
         Ok(response) => ModelStreamInferResponse { infer_response: Some(response), error_message: String::new() },
@@ -99,7 +106,7 @@ async fn infer(
     call: Call,
     mut message: ModelInferRequest,
     size: usize,
-) -> Result<ModelInferResponse, ApiError> {
+) -> (Result<ModelInferResponse, ApiError>, Option<Prediction>) {
     let (name, version) = (std::mem::take(&mut message.model_name), std::mem::take(&mut message.model_version));
     let version = model::version(&version);
     let asked = Asked { protocol: PROTOCOL, model: &name, version, started: call.started };
