@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadonce_core::Timing;
 use serde::Serialize;
 
+use crate::wire::grpc::proto;
+
 /// Counts of every model that answers, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
@@ -102,7 +104,7 @@ struct BatchStatistics {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct MemoryUsage {
     r#type: &'static str,
-    id: u64,
+    id: i64,
     byte_size: u64,
 }
 
@@ -182,6 +184,55 @@ impl Record {
                 .into_iter()
                 .collect(),
         }
+    }
+}
+
+impl From<ModelStatistics> for proto::ModelStatistics {
+    fn from(of: ModelStatistics) -> Self {
+        let InferenceStatistics { success, fail, queue, compute_input, compute_infer, compute_output, .. } =
+            of.inference_stats;
+        Self {
+            name: of.name,
+            version: of.version,
+            last_inference: of.last_inference,
+            inference_count: of.inference_count,
+            execution_count: of.execution_count,
+            inference_stats: Some(proto::InferStatistics {
+                success: success.into(),
+                fail: fail.into(),
+                queue: queue.into(),
+                compute_input: compute_input.into(),
+                compute_infer: compute_infer.into(),
+                compute_output: compute_output.into(),
+                cache_hit: of.inference_stats.cache_hit.into(),
+                cache_miss: of.inference_stats.cache_miss.into(),
+            }),
+            batch_stats: of.batch_stats.into_iter().map(Into::into).collect(),
+            memory_usage: of.memory_usage.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Count> for Option<proto::StatisticDuration> {
+    fn from(Count { count, ns }: Count) -> Self {
+        Some(proto::StatisticDuration { count, ns })
+    }
+}
+
+impl From<BatchStatistics> for proto::InferBatchStatistics {
+    fn from(BatchStatistics { batch_size, counts }: BatchStatistics) -> Self {
+        Self {
+            batch_size,
+            compute_input: counts.input.into(),
+            compute_infer: counts.infer.into(),
+            compute_output: counts.output.into(),
+        }
+    }
+}
+
+impl From<MemoryUsage> for proto::MemoryUsage {
+    fn from(MemoryUsage { r#type, id, byte_size }: MemoryUsage) -> Self {
+        Self { r#type: r#type.to_owned(), id, byte_size }
     }
 }
 
