@@ -11,6 +11,8 @@ pub mod wire;
 pub mod samples;
 pub mod report;
 mod error;
+mod facts;
+mod grpc;
 mod openapi;
 mod http;
 mod metrics;
@@ -18,5 +20,6 @@ mod predict;
 mod statistics;
 
 pub use self::api::{Api, Limits, Telemetry};
-pub use self::error::{ApiError, http_status};
+pub use self::error::{ApiError, ApiErrorKind, grpc_code, http_status};
+pub use self::predict::Prediction;
 pub use self::samples::SampleFolder;

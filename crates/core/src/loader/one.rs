@@ -4,14 +4,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::{Chosen, Engines, panic_message};
+use super::{Chosen, Engines, batching, panic_message};
 use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
 use crate::queue::run_guarded;
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Example, Sample, compare};
 use crate::signature::{Dim, Signature, TensorSpec};
-use crate::spec::ModelSpec;
+use crate::spec::{Batching, ModelSpec};
 use crate::status::{Component, Stage};
 use crate::{Shape, Tensor};
 
@@ -47,17 +47,25 @@ fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
-    let example = prove(spec, &signature, &mut sessions, component)?;
-    Ok(Parts { spec, engine: engine.name(), model, signature, example, sessions })
+    let Proven { example, batching } = prove(spec, &signature, &mut sessions, component)?;
+    Ok(Parts { spec, engine: engine.name(), model, signature, example, sessions, batching })
 }
 
-/// Warms every session up and lets the model answer its samples. The smallest request that it answered is the example.
+/// What a model's samples have shown.
+struct Proven {
+    /// The smallest request that it answered.
+    example: Option<Example>,
+    /// Whether requests may share runs.
+    batching: Batching,
+}
+
+/// Warms every session up, lets the model answer its samples, and finds out whether requests may share runs.
 fn prove(
     spec: &ModelSpec,
     signature: &Signature,
     sessions: &mut [Box<dyn Session>],
     component: &Component,
-) -> Result<Option<Example>, LoadError> {
+) -> Result<Proven, LoadError> {
     component.enter(Stage::WarmingUp);
     let samples = spec.samples.read(signature)?;
     component.record(|record| record.samples.found = samples.len());
@@ -76,7 +84,11 @@ fn prove(
             record.samples.right += usize::from(right);
         });
     }
-    Ok(answered.into_iter().min_by_key(Example::byte_len).or(warmed))
+    let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, batching: Batching::OFF }) };
+    let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples)?;
+    component.record(|record| record.batching = Some(settled));
+    let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
+    Ok(Proven { example, batching })
 }
 
 fn warm_up(

@@ -11,13 +11,15 @@ mod v1;
 mod v2;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 
 use crate::api::{Api, Telemetry};
 use crate::error::{ApiError, ApiErrorKind};
+use crate::grpc;
 
-/// Every route of the server but its health.
+/// Every route over HTTP but its health.
 pub(crate) fn routes(api: Api) -> Router {
     let telemetry = telemetry_routes(api.telemetry().clone());
     Router::new()
@@ -64,9 +66,12 @@ pub(crate) fn telemetry_routes(telemetry: Telemetry) -> Router {
         .with_state(telemetry)
 }
 
-async fn no_such_path(uri: Uri) -> ApiError {
+async fn no_such_path(headers: HeaderMap, uri: Uri) -> Response {
+    if grpc::is_call(&headers) {
+        return grpc::no_such_method(uri.path());
+    }
     let text = format!("no such path '{}'; the models and their paths are listed at /docs", uri.path());
-    ApiError::new(ApiErrorKind::NoSuchPath, text)
+    ApiError::new(ApiErrorKind::NoSuchPath, text).into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> ApiError {
