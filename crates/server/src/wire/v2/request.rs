@@ -7,10 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use loadonce_core::{DType, Dim, InferRequest, NamedTensor, Shape, Signature, Tensor, TensorSpec};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::parameters::{Parameters, count, flag, parameters};
-use crate::wire::{ArrayError, WireError, from_json, parse_pieces, raw};
+use crate::wire::{ArrayError, Raw, WireError, from_json, parse_pieces, raw};
 
 /// How a body is to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +61,7 @@ struct Input<'a> {
     #[serde(default)]
     parameters: Parameters,
     #[serde(borrow)]
-    data: Option<&'a RawValue>,
+    data: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -107,8 +106,11 @@ pub fn decode_request(
         Framing::Mixed(length) => (body.slice(..length), body.slice(length..)),
         Framing::Raw => return raw_request(body.clone(), signature),
     };
-    let request: Request<'_> = from_json(&json)?;
-    let mut tail = Tail { bytes: binary, is_there: framing != Framing::Json };
+    let tail = Tail { bytes: binary, is_there: framing != Framing::Json };
+    inference(from_json(&json)?, tail).map_err(|error| error.or_syntax(&json))
+}
+
+fn inference(request: Request<'_>, mut tail: Tail) -> Result<(Wanted, InferRequest), WireError> {
     let inputs = tensors("inputs", &request.inputs, &mut tail)?;
     tail.finish()?;
     let wanted = wanted(&request)?;
@@ -127,7 +129,8 @@ pub fn decode_request(
 /// Reads the outputs of an inference response, for samples.
 pub fn decode_outputs(body: &[u8]) -> Result<Vec<NamedTensor>, WireError> {
     let response: Response<'_> = from_json(body)?;
-    tensors("outputs", &response.outputs, &mut Tail { bytes: Bytes::new(), is_there: false })
+    let mut tail = Tail { bytes: Bytes::new(), is_there: false };
+    tensors("outputs", &response.outputs, &mut tail).map_err(|error| error.or_syntax(body))
 }
 
 /// A body that is one tensor ("Raw Binary Request"): for a model of one input, of which one axis may be of any length.
@@ -256,7 +259,7 @@ fn named_tensor(input: &Input<'_>, tail: &mut Tail) -> Result<NamedTensor, WireE
     Ok(NamedTensor { name: name.clone().into_owned(), tensor })
 }
 
-fn json_tensor(dtype: DType, shape: Shape, data: &RawValue) -> Result<Tensor, WireError> {
+fn json_tensor(dtype: DType, shape: Shape, data: Raw<'_>) -> Result<Tensor, WireError> {
     let tensor = parse_pieces(dtype, &[], &[data.get()])
         .map_err(|ArrayError { position, detail, .. }| WireError::form(format!(".data{position}"), detail))?;
     fit(tensor, shape).map_err(|detail| WireError::form(".data", detail))
