@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::progress::Progress;
 use crate::sample::{NoSamples, SampleSource};
-use crate::{Contract, Signature};
+use crate::{Contract, FillValue, Signature, TensorSpec};
 
 /// A declared model.
 #[derive(Clone, Debug)]
@@ -33,10 +33,14 @@ pub struct ModelSpec {
     pub options: BTreeMap<String, String>,
     /// Names of an input's columns, by input.
     pub columns: BTreeMap<String, Vec<String>>,
+    /// What stands for missing values, by input.
+    pub missing: BTreeMap<String, FillValue>,
     /// Names of an output's classes, by output.
     pub labels: BTreeMap<String, Vec<String>>,
     /// Bounds.
     pub limits: Limits,
+    /// How requests share runs.
+    pub batching: Batching,
     /// The model's samples.
     pub samples: Arc<dyn SampleSource>,
 }
@@ -50,6 +54,44 @@ pub struct Limits {
     pub sessions: usize,
     /// Time a request may take, waiting included.
     pub timeout: Duration,
+}
+
+/// How requests of a model whose first axis is free share a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Whether they do.
+    pub shared_runs: SharedRuns,
+    /// Rows of one run; requests that are larger by themselves run alone. 1 is no batching.
+    pub max_rows: usize,
+    /// Bytes of the inputs of one run, in the same way.
+    pub max_bytes: usize,
+    /// How long the oldest request may wait for others though a session is free.
+    pub max_delay: Duration,
+}
+
+/// When requests share runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SharedRuns {
+    /// Where samples have shown that it changes no answer.
+    #[default]
+    WhereProven,
+    /// The operator says that it changes no answer; samples that show the opposite are an error.
+    Always,
+    /// Every request has a run of its own.
+    Never,
+}
+
+impl Batching {
+    /// No request shares a run.
+    pub const OFF: Self =
+        Self { shared_runs: SharedRuns::Never, max_rows: 1, max_bytes: usize::MAX, max_delay: Duration::ZERO };
+}
+
+impl Default for Batching {
+    /// Where proven: 64 rows, 16 MiB, no delay.
+    fn default() -> Self {
+        Self { shared_runs: SharedRuns::default(), max_rows: 64, max_bytes: 16 << 20, max_delay: Duration::ZERO }
+    }
 }
 
 impl Limits {
@@ -78,8 +120,10 @@ impl ModelSpec {
             contract: None,
             options: BTreeMap::new(),
             columns: BTreeMap::new(),
+            missing: BTreeMap::new(),
             labels: BTreeMap::new(),
             limits: Limits::default(),
+            batching: Batching::default(),
             samples: Arc::new(NoSamples),
         }
     }
@@ -91,22 +135,30 @@ impl ModelSpec {
         Err(LoadError::new(LoadErrorKind::Configuration, detail).advise("remove [options], or name another engine"))
     }
 
-    /// The engine's signature with the declared columns and labels; a name or count that does not fit is an error.
+    /// The engine's signature with the declared columns, fill values and labels; a name, count or value that does not
+    /// fit is an error.
     pub fn annotate(&self, signature: &Signature) -> Result<Signature, LoadError> {
         let mut signature = signature.clone();
         for (name, columns) in &self.columns {
-            let spec = signature.inputs.iter_mut().find(|spec| spec.name == *name);
-            let spec = spec.ok_or_else(|| undeclared("inputs", name))?;
+            let spec = declared("inputs", &mut signature.inputs, name)?;
             check_width("inputs", "columns", spec, columns.len())?;
             spec.columns.clone_from(columns);
         }
+        for (name, value) in &self.missing {
+            let spec = declared("inputs", &mut signature.inputs, name)?;
+            check_fill(spec, value)?;
+            spec.missing = Some(value.clone());
+        }
         for (name, labels) in &self.labels {
-            let spec = signature.outputs.iter_mut().find(|spec| spec.name == *name);
-            let spec = spec.ok_or_else(|| undeclared("outputs", name))?;
-            spec.labels.clone_from(labels);
+            declared("outputs", &mut signature.outputs, name)?.labels.clone_from(labels);
         }
         Ok(signature)
     }
+}
+
+/// The spec that `[TABLE.NAME]` of `model.toml` is about.
+fn declared<'a>(table: &str, specs: &'a mut [TensorSpec], name: &str) -> Result<&'a mut TensorSpec, LoadError> {
+    specs.iter_mut().find(|spec| spec.name == *name).ok_or_else(|| undeclared(table, name))
 }
 
 fn undeclared(table: &str, name: &str) -> LoadError {
@@ -117,7 +169,7 @@ fn undeclared(table: &str, name: &str) -> LoadError {
     .advise("see the names with 'loadonce inspect'")
 }
 
-fn check_width(table: &str, key: &str, spec: &crate::TensorSpec, count: usize) -> Result<(), LoadError> {
+fn check_width(table: &str, key: &str, spec: &TensorSpec, count: usize) -> Result<(), LoadError> {
     match spec.dims.as_deref().and_then(<[_]>::last) {
         Some(crate::Dim::Fixed(width)) if *width != count => {
             let name = &spec.name;
@@ -126,6 +178,15 @@ fn check_width(table: &str, key: &str, spec: &crate::TensorSpec, count: usize) -
         }
         _ => Ok(()),
     }
+}
+
+fn check_fill(spec: &TensorSpec, value: &FillValue) -> Result<(), LoadError> {
+    if value.fits(spec.dtype) {
+        return Ok(());
+    }
+    let (name, dtype) = (&spec.name, spec.dtype);
+    let detail = format!("model.toml has missing = {value} in [inputs.{name}], but '{name}' is {dtype}");
+    Err(LoadError::new(LoadErrorKind::Configuration, detail).advise("a fill value is an element of the input's type"))
 }
 
 /// A model's file, read at most once: whoever asks first reads it, others share the bytes until they are released.
@@ -269,5 +330,20 @@ mod tests {
         assert_eq!(annotate("y", &["a", "b"]).unwrap_err().kind(), LoadErrorKind::Configuration);
         let error = annotate("x", &["a"]).unwrap_err();
         assert_eq!(error.detail(), "model.toml names 1 columns in [inputs.x], but 'x' is FP32 [?,2]");
+    }
+
+    #[test]
+    fn a_fill_value_is_an_element_of_its_input() {
+        let fill = |dtype: DType, value: FillValue| {
+            let inputs = vec![TensorSpec::new("x", dtype, [Dim::ANY])];
+            let mut spec = ModelSpec::new("m", "m.onnx");
+            spec.missing.insert("x".to_owned(), value);
+            spec.annotate(&Signature { inputs, outputs: vec![] })
+        };
+        let zero = FillValue::Integer(0);
+        assert_eq!(fill(DType::Fp32, zero.clone()).unwrap().inputs[0].missing, Some(zero));
+        let error = fill(DType::Int64, FillValue::Float(f64::NAN)).unwrap_err();
+        assert_eq!(error.kind(), LoadErrorKind::Configuration);
+        assert_eq!(error.detail(), "model.toml has missing = NaN in [inputs.x], but 'x' is INT64");
     }
 }

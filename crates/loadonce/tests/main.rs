@@ -13,4 +13,5 @@ mod fakes;
 mod loading;
 mod models;
 mod support;
+mod v1;
 mod wrong_files;

@@ -10,3 +10,4 @@ mod predict;
 mod support;
 mod telemetry;
 mod triton;
+mod v1;

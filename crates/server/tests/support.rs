@@ -38,18 +38,24 @@ pub(crate) const BODY_LIMIT: usize = 1 << 20;
 impl Served {
     /// Serves fakes by name, keeping going where one fails; `x` of each has the columns `length` and `width`.
     pub(crate) async fn new<const N: usize>(fakes: [(&str, FakeEngine); N]) -> Self {
+        Self::of(fakes.map(|(name, fake)| (spec(name), fake))).await
+    }
+
+    /// The same, of models as they are declared.
+    pub(crate) async fn of<const N: usize>(fakes: [(ModelSpec, FakeEngine); N]) -> Self {
         let board = Board::new(ReadyRules { keep_going: true, allow_empty: true });
         board.enter(Phase::Loading);
-        let declared = fakes.iter().map(|(name, _)| Declared { spec: spec(name), component: board.declare(name) });
+        let declared =
+            fakes.iter().map(|(spec, _)| Declared { spec: spec.clone(), component: board.declare(&spec.name) });
         let declared = declared.collect();
-        let fakes: BTreeMap<_, _> = fakes.into_iter().map(|(name, fake)| (name.to_owned(), fake)).collect();
+        let fakes: BTreeMap<_, _> = fakes.into_iter().map(|(spec, fake)| (spec.name, fake)).collect();
         let engines: Arc<dyn Engines> = Arc::new(fakes);
         let options = LoadOptions { keep_going: true, ..LoadOptions::default() };
         let models = Loading::start(declared, &engines, board.view(), options).unwrap().finish().await.unwrap();
         board.enter(Phase::Ready);
         let example = Example { path: "/v1/models/m:predict".to_owned(), body: "{\"it's\":1}".to_owned() };
         let examples = BTreeMap::from([("m".to_owned(), example)]);
-        let limits = Limits { body_bytes: BODY_LIMIT };
+        let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits, examples);
         Self { models, router: api.routes(), board }
     }
@@ -95,7 +101,8 @@ impl Answer {
     }
 }
 
-fn spec(name: &str) -> ModelSpec {
+/// A fake's declaration, whose `x` has the columns `length` and `width`.
+pub(crate) fn spec(name: &str) -> ModelSpec {
     let mut spec = ModelSpec::new(name, "");
     spec.columns.insert("x".to_owned(), vec!["length".to_owned(), "width".to_owned()]);
     spec

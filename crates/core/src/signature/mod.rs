@@ -1,6 +1,7 @@
 //! Signatures: what a model takes and gives, and the check of a request against it.
 
 mod check;
+mod fill;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use crate::DType;
 
 pub use self::check::{OutputError, RequestError};
+pub use self::fill::FillValue;
 
 /// Length of one axis of a model's input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +21,7 @@ pub enum Dim {
 }
 
 /// Name, dtype and axes of one input or output.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TensorSpec {
     /// The name, as the model's file has it.
     pub name: String,
@@ -31,10 +33,12 @@ pub struct TensorSpec {
     pub columns: Vec<String>,
     /// Names of an output's classes, in the order of its last axis; empty where unknown.
     pub labels: Vec<String>,
+    /// What stands for a value that a row of an input lacks; where there is none, such a row is refused.
+    pub missing: Option<FillValue>,
 }
 
 /// Names, dtypes and shapes of a model's inputs and outputs, in the order in which engines take and return them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Signature {
     /// What a request must bring.
     pub inputs: Vec<TensorSpec>,
@@ -61,9 +65,16 @@ impl Dim {
 }
 
 impl TensorSpec {
-    /// A spec without columns and labels.
+    /// A spec without columns, labels and fill value.
     pub fn new(name: impl Into<String>, dtype: DType, dims: impl Into<Vec<Dim>>) -> Self {
-        Self { name: name.into(), dtype, dims: Some(dims.into()), columns: Vec::new(), labels: Vec::new() }
+        Self {
+            name: name.into(),
+            dtype,
+            dims: Some(dims.into()),
+            columns: Vec::new(),
+            labels: Vec::new(),
+            missing: None,
+        }
     }
 
     /// Whether the first axis may have any length, so that rows of several requests can share one run.

@@ -8,7 +8,7 @@ use super::proto::{FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 use super::types::Port;
 
 /// What an ONNX file holds: enough to choose an engine, and to tell a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// Name and version of the tool that wrote the file, as far as it says.
     pub producer: Option<String>,

@@ -5,7 +5,7 @@ use loadonce_core::{DType, Dim, TensorSpec};
 use super::proto::{TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type};
 
 /// An input or output of a graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Port {
     /// A dense tensor of a dtype that loadonce has.
     Tensor(TensorSpec),
@@ -51,7 +51,7 @@ impl Port {
         match value_type.tensor_type.as_ref().and_then(|tensor| Some((tensor, dtype(tensor.elem_type?)?))) {
             Some((tensor, dtype)) => {
                 let dims = tensor.shape.as_ref().map(dims);
-                Self::Tensor(TensorSpec { name, dtype, dims, columns: Vec::new(), labels: Vec::new() })
+                Self::Tensor(TensorSpec { name, dtype, dims, columns: Vec::new(), labels: Vec::new(), missing: None })
             }
             None => Self::Other { name, type_name: type_text(value_type, 0) },
         }

@@ -28,7 +28,14 @@ pub(super) fn tensor_for(input: &Port, graph: &GraphProto) -> Result<TensorSpec,
     match vocabularies.as_deref() {
         Some([first, others @ ..]) if others.iter().all(|other| other == first) => {
             let dims = Some(vec![Dim::ANY, Dim::Fixed(first.len())]);
-            Ok(TensorSpec { name: name.to_owned(), dtype, dims, columns: distinct(first), labels: Vec::new() })
+            Ok(TensorSpec {
+                name: name.to_owned(),
+                dtype,
+                dims,
+                columns: distinct(first),
+                labels: Vec::new(),
+                missing: None,
+            })
         }
         _ => Err(refused("a tensor, or a map for DictVectorizer with one vocabulary")),
     }

@@ -84,6 +84,7 @@ fn output_spec(port: &Port, value: &Value, free_rows: bool) -> TensorSpec {
         dims: dims.filter(|_| !misleads),
         columns: Vec::new(),
         labels: value.labels.clone(),
+        missing: None,
     }
 }
 

@@ -55,9 +55,12 @@ struct Serve {
     /// Address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "IP")]
     host: Option<String>,
-    /// Port to listen on; 0 for any free one, which is printed [default: 8000]
+    /// Port to listen on; 0 for any free one, which is printed; off for none [default: 8000]
     #[arg(long)]
     port: Option<String>,
+    /// Unix domain socket to listen on too, with mode 0660 [default: none]
+    #[arg(long, value_name = "PATH")]
+    uds: Option<String>,
     /// Time to go on answering after being told to stop, for load balancers to notice [default: 0s]
     #[arg(long, value_name = "TIME")]
     drain_delay: Option<String>,
@@ -144,11 +147,13 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve { load, host, port, drain_delay, drain_timeout, max_body_bytes, max_connections } = serve;
+                let Serve { load, host, port, uds, drain_delay, drain_timeout, max_body_bytes, max_connections } =
+                    serve;
                 let mut arguments = load.arguments(Action::Serve);
                 arguments.add([
                     ("host", host),
                     ("port", port),
+                    ("uds", uds),
                     ("drain_delay", drain_delay),
                     ("drain_timeout", drain_timeout),
                     ("max_body_bytes", max_body_bytes),

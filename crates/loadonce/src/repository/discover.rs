@@ -142,7 +142,11 @@ impl Place {
         spec.contract = keys.contract;
         spec.options = keys.options;
         spec.limits = keys.limits.apply();
-        spec.columns = keys.inputs.into_iter().map(|(name, input)| (name, input.columns)).collect();
+        spec.batching = keys.batching.apply();
+        for (name, input) in keys.inputs {
+            spec.missing.extend(input.missing.map(|value| (name.clone(), value)));
+            spec.columns.extend(input.columns.map(|columns| (name, columns)));
+        }
         spec.labels = keys.outputs.into_iter().map(|(name, output)| (name, output.labels)).collect();
         let samples = folder.map(|folder| SampleFolder::new(folder.join("samples")));
         let example = samples.as_ref().and_then(|samples| samples.example(&name));

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use loadonce_core::{Contract, Limits, LoadErrorKind};
+use loadonce_core::{Contract, FillValue, Limits, LoadErrorKind};
 use serde::Deserialize;
 
 use super::RepositoryError;
+use super::batching_keys::BatchingKeys;
 
 /// The keys of `model.toml`; others are refused.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -22,6 +23,7 @@ pub(super) struct ModelToml {
     #[serde(deserialize_with = "options")]
     pub(super) options: BTreeMap<String, String>,
     pub(super) limits: LimitKeys,
+    pub(super) batching: BatchingKeys,
     pub(super) inputs: BTreeMap<String, InputKeys>,
     pub(super) outputs: BTreeMap<String, OutputKeys>,
 }
@@ -35,9 +37,11 @@ pub(super) struct LimitKeys {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct InputKeys {
-    pub(super) columns: Vec<String>,
+    pub(super) columns: Option<Vec<String>>,
+    #[serde(deserialize_with = "fill")]
+    pub(super) missing: Option<FillValue>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -61,7 +65,8 @@ impl ModelToml {
     fn parse(text: &str) -> Result<Self, String> {
         let keys: Self = toml::from_str(text).map_err(|error| one_line(&error, text))?;
         keys.limits.check()?;
-        let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(&input.columns)?)));
+        keys.batching.check()?;
+        let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(input.columns.as_ref()?)?)));
         match twice {
             Some((name, column)) => Err(format!("[inputs.{name}] names column '{column}' twice")),
             None => Ok(keys),
@@ -119,6 +124,22 @@ fn checksum<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     }
 }
 
+/// The value that stands for missing ones, of whichever type the input takes.
+fn fill<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<FillValue>, D::Error> {
+    Ok(Some(match toml::Value::deserialize(deserializer)? {
+        toml::Value::Integer(value) => FillValue::Integer(value),
+        toml::Value::Float(value) => FillValue::Float(value),
+        toml::Value::Boolean(value) => FillValue::Bool(value),
+        toml::Value::String(value) => FillValue::Text(value),
+        other => {
+            let got = other.type_str();
+            return Err(serde::de::Error::custom(format!(
+                "missing: expected nan, a number, text or a truth, got {got}"
+            )));
+        }
+    }))
+}
+
 /// Options of the engine as text. TOML reads `session.x = 1` as a table; here it is the key `session.x`.
 fn options<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let mut options = BTreeMap::new();
@@ -145,6 +166,8 @@ fn flatten(prefix: &str, table: &toml::Table, options: &mut BTreeMap<String, Str
 
 #[cfg(test)]
 mod tests {
+    use loadonce_core::{Batching, SharedRuns};
+
     use super::*;
 
     #[test]
@@ -162,8 +185,16 @@ mod tests {
             queue = 8
             sessions = 2
             timeout_seconds = 1.5
+            [batching]
+            enabled = true
+            max_rows = 8
+            max_bytes = 1024
+            max_delay_ms = 0.5
             [inputs.x]
             columns = ["a", "b"]
+            missing = -1
+            [inputs.z]
+            missing = "unknown"
             [outputs.y]
             labels = ["no", "yes"]
             "#,
@@ -171,9 +202,13 @@ mod tests {
         .unwrap();
         assert_eq!(keys.contract, Some(Contract::Exclusive));
         assert_eq!(keys.limits.apply(), Limits { queue: 8, sessions: 2, timeout: Duration::from_millis(1500) });
+        let (shared_runs, max_delay) = (SharedRuns::Always, Duration::from_micros(500));
+        assert_eq!(keys.batching.apply(), Batching { shared_runs, max_rows: 8, max_bytes: 1024, max_delay });
         let options: Vec<_> = keys.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(options, [("intra_op_threads", "2"), ("session.disable_prepacking", "1")]);
-        assert_eq!(keys.inputs["x"].columns, ["a", "b"]);
+        assert_eq!(keys.inputs["x"].columns.as_deref().unwrap(), ["a", "b"]);
+        assert_eq!(keys.inputs["x"].missing, Some(FillValue::Integer(-1)));
+        assert_eq!(keys.inputs["z"], InputKeys { columns: None, missing: Some(FillValue::Text("unknown".to_owned())) });
         assert_eq!(keys.outputs["y"].labels, ["no", "yes"]);
     }
 
@@ -185,6 +220,9 @@ mod tests {
             ("checksum = 'md5:1'", "line 1: expected \"sha256:\" and 64 hexadecimal digits"),
             ("[limits]\nqueue = 0", "limits.queue: expected 1 to 1000000"),
             ("[limits]\ntimeout_seconds = 0.0", "limits.timeout_seconds: expected more than 0"),
+            ("[batching]\nmax_rows = 0", "batching.max_rows: expected 1 to 1048576"),
+            ("[batching]\nmax_delay_ms = -1.0", "batching.max_delay_ms: expected 0 to 60000"),
+            ("[inputs.x]\nmissing = []", "line 2: missing: expected nan, a number, text or a truth, got array"),
             ("[inputs.x]\ncolumns = ['a', 'a']", "[inputs.x] names column 'a' twice"),
         ];
         for (text, expected) in cases {

@@ -1,4 +1,4 @@
-//! Request bodies: bounded, and decoded where they cannot hold up other connections.
+//! Request bodies, bounded.
 
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
@@ -8,9 +8,6 @@ use http_body_util::LengthLimitError;
 
 use super::compression::check_unpacked;
 use crate::error::{ApiError, ApiErrorKind};
-
-/// Bytes above which decoding or encoding leaves the async runtime's threads.
-const OFFLOAD_BYTES: usize = 256 << 10;
 
 /// Reads a body of at most `limit` bytes; a larger one is refused by its header, before any of it is read.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {
@@ -31,18 +28,4 @@ fn too_large(what: &str, limit: usize) -> ApiError {
     let text =
         format!("the body {what} is larger than the limit of {limit} bytes; the operator can raise --max-body-bytes");
     ApiError::new(ApiErrorKind::BodyTooLarge, text)
-}
-
-/// Does work on `size` bytes here, or on a thread for blocking work if that many would hold up the runtime.
-pub(super) async fn offload<T: Send + 'static>(
-    size: usize,
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    if size < OFFLOAD_BYTES {
-        return work();
-    }
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        let kind = ApiErrorKind::Infer(loadonce_core::ErrorKind::Internal);
-        Err(ApiError::new(kind, format!("the body could not be processed: {error}")))
-    })
 }

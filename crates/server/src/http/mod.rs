@@ -11,13 +11,15 @@ mod v1;
 mod v2;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 
 use crate::api::{Api, Telemetry};
 use crate::error::{ApiError, ApiErrorKind};
+use crate::grpc;
 
-/// Every route of the server but its health.
+/// Every route over HTTP but its health.
 pub(crate) fn routes(api: Api) -> Router {
     let telemetry = telemetry_routes(api.telemetry().clone());
     Router::new()
@@ -37,7 +39,11 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/v2/repository/index", post(triton::index))
         .route("/v1/models", get(v1::list))
         .route("/v1/models/{name}", get(v1::status).post(v1::act))
+        .route("/v1/models/{name}/metadata", get(v1::metadata))
         .route("/v1/models/{name}/versions/{version}", get(v1::status).post(v1::act))
+        .route("/v1/models/{name}/versions/{version}/metadata", get(v1::metadata))
+        .route("/v1/models/{name}/labels/{label}", get(v1::no_labels).post(v1::no_labels))
+        .route("/v1/models/{name}/labels/{label}/metadata", get(v1::no_labels))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
         .merge(telemetry)
@@ -55,9 +61,12 @@ pub(crate) fn telemetry_routes(telemetry: Telemetry) -> Router {
         .with_state(telemetry)
 }
 
-async fn no_such_path(uri: Uri) -> ApiError {
+async fn no_such_path(headers: HeaderMap, uri: Uri) -> Response {
+    if grpc::is_call(&headers) {
+        return grpc::no_such_method(uri.path());
+    }
     let text = format!("no such path '{}'; the models and their paths are listed at /", uri.path());
-    ApiError::new(ApiErrorKind::NoSuchPath, text)
+    ApiError::new(ApiErrorKind::NoSuchPath, text).into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> ApiError {

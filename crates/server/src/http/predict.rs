@@ -1,4 +1,4 @@
-//! A prediction over HTTP, whatever its format: find the model, read and decode the body, infer, encode, count.
+//! A prediction over HTTP, whatever its format.
 
 use std::time::Instant;
 
@@ -13,38 +13,35 @@ use super::body;
 use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::statistics::Answered;
+use crate::predict::{Asked, Format, Received};
 use crate::wire::WireError;
 use crate::wire::v2::{Encoded, HEADER_LENGTH};
 
-/// The two ends of a format. What `decode` learns of the request's form, `encode` gets back.
-pub(super) struct Format<D, E> {
-    /// The label in metrics.
-    pub(super) name: &'static str,
-    /// From a body to a request for this model.
-    pub(super) decode: D,
-    /// From this model's response to a body.
-    pub(super) encode: E,
-}
-
-/// Answers a prediction and counts it.
-pub(super) async fn predict<T, D, E>(api: &Api, target: &Target, format: Format<D, E>, request: Request) -> Response
+/// Answers a prediction; `protocol` is the label in metrics.
+pub(super) async fn predict<T, D, E>(
+    api: &Api,
+    protocol: &'static str,
+    target: &Target,
+    format: Format<D, E>,
+    request: Request,
+) -> Response
 where
     T: Send + 'static,
-    D: FnOnce(&Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
+    D: FnOnce(Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Encoded, WireError> + Send + 'static,
 {
-    let started = Instant::now();
-    let name = format.name;
-    let result = answer(api, target, format, request, started).await;
-    api.count(&target.name, name, &result, started);
-    if result.is_err() {
-        api.statistics().failed(&target.name, started.elapsed());
+    let asked = Asked { protocol, model: &target.name, version: target.version(), started: Instant::now() };
+    let (head, body) = request.into_parts();
+    let body = async {
+        let body = body::read(&head.headers, body, api.limits().body_bytes).await?;
+        Ok(Received { size: body.len(), body })
+    };
+    let (result, prediction) = crate::predict::predict(api, asked, body, format).await;
+    let mut response = result.map_or_else(ApiError::into_response, respond);
+    if let Some(prediction) = prediction {
+        response.extensions_mut().insert(prediction);
     }
-    match result {
-        Ok(encoded) => respond(encoded),
-        Err(error) => error.into_response(),
-    }
+    response
 }
 
 /// A body with tensors in binary form says where its JSON ends.
@@ -61,37 +58,3 @@ fn respond(Encoded { body, json_length }: Encoded) -> Response {
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const HEADER_LENGTH_NAME: HeaderName = HeaderName::from_static(HEADER_LENGTH);
-
-async fn answer<T, D, E>(
-    api: &Api,
-    target: &Target,
-    format: Format<D, E>,
-    request: Request,
-    started: Instant,
-) -> Result<Encoded, ApiError>
-where
-    T: Send + 'static,
-    D: FnOnce(&Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
-    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Encoded, WireError> + Send + 'static,
-{
-    let model = api.registry().get(&target.name, target.version())?.clone();
-    let Format { decode, encode, .. } = format;
-    let (head, body) = request.into_parts();
-    let body = body::read(&head.headers, body, api.limits().body_bytes).await?;
-    let (size, decoder, decoding) = (body.len(), model.clone(), Instant::now());
-    let (form, request) = body::offload(size, move || Ok(decode(&body, &decoder)?)).await?;
-    let (rows, decode) = (row_count(&request), decoding.elapsed());
-    let response = model.infer(request).await?;
-    let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
-    let (timing, encoding) = (response.timing, Instant::now());
-    let encoded = body::offload(size, move || Ok(encode(form, &model, &response)?)).await?;
-    let answered = Answered { total: started.elapsed(), decode, timing, encode: encoding.elapsed(), rows };
-    api.statistics().answered(&target.name, &answered);
-    Ok(encoded)
-}
-
-/// Rows of a request: the length of its first input's first axis, one for a scalar.
-fn row_count(request: &InferRequest) -> u64 {
-    let first = request.inputs.first().and_then(|input| input.tensor.shape().first());
-    first.map_or(1, |rows| *rows as u64)
-}

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use loadonce_core::{InferResponse, ModelHandle};
 use serde_json::{Value, json};
 
-use super::predict::{Format, predict};
+use super::predict::predict;
 use super::target::Target;
 use crate::api::Api;
 use crate::error::{ApiError, ApiErrorKind};
-use crate::wire::v1::{decode_request, encode_response};
+use crate::predict::Format;
+use crate::wire::v1::{self, Task, decode_examples, decode_request, encode_response, encode_results};
 use crate::wire::v2::Encoded;
 
 /// `{"models": [...]}` (KServe, "v1 protocol").
@@ -36,27 +37,54 @@ pub(super) async fn status(State(api): State<Api>, Path(target): Path<Target>) -
     Ok(Json(json!({ "name": target.name, "ready": ready, "model_version_status": [status] })))
 }
 
+/// The signature (`api_rest.md` has no section for it; `http_rest_api_handler.cc` serves the path).
+pub(super) async fn metadata(State(api): State<Api>, Path(target): Path<Target>) -> Result<Json<Value>, ApiError> {
+    let model = api.registry().get(&target.name, target.version())?;
+    Ok(Json(v1::metadata(model.name(), model.version(), model.signature())))
+}
+
+/// Labels of versions are set by an operator of TensorFlow Serving; here a model has one version, and no labels.
+pub(super) async fn no_labels(
+    State(api): State<Api>,
+    Path((name, _)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let version = api.registry().entry(&name, None)?.version();
+    let text = format!("versions have no labels here; model '{name}' serves version '{version}' at /v1/models/{name}");
+    Err(ApiError::new(ApiErrorKind::NoSuchPath, text))
+}
+
 pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
     let (target, verb) = target.split_verb();
-    if verb.as_deref() != Some("predict") {
-        return wrong_verb(&target, verb.as_deref()).into_response();
-    }
+    let task = match verb.as_deref() {
+        Some("predict") => return predict_rows(&api, "v1", &target, request).await,
+        Some("classify") => Task::Classify,
+        Some("regress") => Task::Regress,
+        _ => return wrong_verb(&target, verb.as_deref()).into_response(),
+    };
     let format = Format {
-        name: "v1",
-        decode: |body: &Bytes, model: &ModelHandle| decode_request(body, model.signature()),
-        encode: |form, _: &ModelHandle, response: &InferResponse| {
-            let body = encode_response(form, response)?;
-            Ok(Encoded { body, json_length: None })
+        decode: move |body: Bytes, model: &ModelHandle| Ok(((), decode_examples(&body, task, model.signature())?)),
+        encode: move |(), model: &ModelHandle, response: &InferResponse| {
+            encode_results(task, model.signature(), response).map(Encoded::json)
         },
     };
-    predict(&api, &target, format, request).await
+    predict(&api, "v1", &target, format, request).await
+}
+
+/// Answers rows or columns; `protocol` is the label in metrics.
+pub(super) async fn predict_rows(api: &Api, protocol: &'static str, target: &Target, request: Request) -> Response {
+    let format = Format {
+        decode: |body: Bytes, model: &ModelHandle| decode_request(&body, model.signature()),
+        encode: |form, _: &ModelHandle, response: &InferResponse| encode_response(form, response).map(Encoded::json),
+    };
+    predict(api, protocol, target, format, request).await
 }
 
 fn wrong_verb(target: &Target, verb: Option<&str>) -> ApiError {
     let name = &target.name;
-    let text = match verb {
-        Some(verb) => format!("':{verb}' is not supported, expected POST /v1/models/{name}:predict"),
-        None => format!("nothing to do is named, expected POST /v1/models/{name}:predict"),
+    let wrong = match verb {
+        Some(verb) => format!("':{verb}' is not supported"),
+        None => "nothing to do is named".to_owned(),
     };
+    let text = format!("{wrong}, expected POST /v1/models/{name}:predict, or :classify or :regress where it is one");
     ApiError::new(ApiErrorKind::NoSuchPath, text)
 }

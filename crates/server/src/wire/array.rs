@@ -93,7 +93,9 @@ impl<'a, T: Scalar> Reader<'a, T> {
         self.value(0)?;
         match self.cursor.peek() {
             None => Ok(()),
-            Some(_) => Err(format!("expected one value, got {} after it", quote(self.cursor.token()))),
+            Some(_) => {
+                Err(format!("expected one value, got {} after it", quote(self.cursor.value().unwrap_or_default())))
+            }
         }
     }
 
@@ -191,7 +193,7 @@ impl<'a, T: Scalar> Reader<'a, T> {
         if *self.scalars_at.get_or_insert(level) == level && self.lengths.len() <= level {
             return Ok(());
         }
-        Err(format!("expected an array, got {}: the nesting is ragged", quote(self.cursor.token())))
+        Err(format!("expected an array, got {}: the nesting is ragged", quote(self.cursor.value().unwrap_or_default())))
     }
 
     #[inline]
@@ -204,12 +206,15 @@ impl<'a, T: Scalar> Reader<'a, T> {
 
     #[cold]
     fn refusal(&self) -> String {
-        let token = self.cursor.token();
+        let token = self.cursor.value().unwrap_or_default();
         if token.starts_with('[') {
             return format!("expected {}, got an array: the nesting is ragged", T::DTYPE);
         }
         let hint = match token {
             "null" if T::DTYPE.is_float() => "; a missing value is written \"NaN\"",
+            _ if T::DTYPE == DType::Bytes && token.starts_with('{') => {
+                "; bytes are written {\"b64\": \"...\"} in base64"
+            }
             "0" | "1" if T::DTYPE == DType::Bool => "; a truth value is written true or false",
             _ => "",
         };
@@ -283,6 +288,16 @@ mod tests {
         let tensor = parse_pieces(DType::Bytes, &[], &[r#"["a, b]", "\"q\" \u00e9", ""]"#]).unwrap();
         let strings: Vec<_> = tensor.as_strings().unwrap().iter().map(|text| str::from_utf8(text).unwrap()).collect();
         assert_eq!(strings, ["a, b]", "\"q\" é", ""]);
+    }
+
+    #[test]
+    fn bytes_come_in_base64() {
+        let tensor = parse_pieces(DType::Bytes, &[], &[r#"[{"b64": "/w=="}, "}", { "b64":"YQ" }]"#]).unwrap();
+        assert_eq!(tensor.as_strings().unwrap(), [&b"\xff"[..], b"}", b"a"]);
+        let error = parse_pieces(DType::Bytes, &[], &[r#"["a", {"a": {"b": "}"}}]"#]).unwrap_err();
+        assert_eq!(error.position, "[1]");
+        let expected = r#"expected BYTES, got {"a": {"b": "}"}}; bytes are written {"b64": "..."} in base64"#;
+        assert_eq!(error.detail, expected);
     }
 
     proptest! {

@@ -36,34 +36,29 @@ impl<'a> Cursor<'a> {
         self.at += length;
     }
 
-    /// The text of the value that begins here, without a look into it: of an array, all up to its bracket. Where this
-    /// is no JSON the text is of some length or there is none.
+    /// The text of the value that begins here, by [`value_length`].
     pub(super) fn value(&self) -> Option<&'a str> {
-        let rest = self.rest();
-        let length = match rest.first()? {
-            b'"' => string_length(rest),
-            b'[' => container_length(rest, b'[', b']'),
-            b'{' => container_length(rest, b'{', b'}'),
-            _ => Some(rest.iter().position(|byte| b",]} \n\t\r".contains(byte)).unwrap_or(rest.len())),
-        };
-        self.text.get(self.at..self.at + length?).filter(|value| !value.is_empty())
-    }
-
-    /// The scalar that begins here, as errors show it: strings with their quotes.
-    pub(super) fn token(&self) -> &'a str {
-        let rest = self.rest();
-        let scalar = || rest.iter().position(|byte| b",] \n\t\r".contains(byte));
-        let length = string_length(rest).or_else(scalar).unwrap_or(rest.len());
-        &self.text[self.at..self.at + length]
+        self.text.get(self.at..self.at + value_length(self.rest())?)
     }
 }
 
-/// Length of the string at the start of the text, quotes included; `None` if there is none, or none that ends.
-pub(super) fn string_length(text: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    if text.first() != Some(&b'"') {
-        return None;
+/// Length of the value at the start of the text, found without a look into it: an array ends at its bracket, whatever is
+/// before that. Where the text is no JSON the length is any, or there is none.
+pub(super) fn value_length(text: &[u8]) -> Option<usize> {
+    match text.first()? {
+        b'"' => string_length(text),
+        b'[' => container_length(text, b'[', b']'),
+        b'{' => container_length(text, b'{', b'}'),
+        _ => {
+            let end = text.iter().position(|byte| b",:]} \n\t\r".contains(byte)).unwrap_or(text.len());
+            (end > 0).then_some(end)
+        }
     }
+}
+
+/// Length of the string at the start of the text, quotes included, if it ends.
+fn string_length(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
     loop {
         at += memchr2(b'"', b'\\', text.get(at..)?)?;
         match text[at] {

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use half::{bf16, f16};
 use loadonce_core::DType;
 
-use super::cursor::string_length;
+use super::b64;
+use super::cursor::value_length;
 use super::number::{Number, short_integer};
 
 /// An element that can be read from a JSON scalar.
@@ -21,9 +22,12 @@ impl Scalar for Bytes {
     const DTYPE: DType = DType::Bytes;
 
     fn read(text: &[u8]) -> Option<(Self, usize)> {
-        let length = string_length(text)?;
-        let string: String = serde_json::from_slice(&text[..length]).ok()?;
-        Some((string.into(), length))
+        let token = &text[..value_length(text)?];
+        let bytes = match token {
+            [b'{', ..] => b64::decode(str::from_utf8(token).ok()?)?,
+            _ => serde_json::from_slice::<String>(token).ok()?.into(),
+        };
+        Some((bytes, token.len()))
     }
 }
 

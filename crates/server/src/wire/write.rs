@@ -54,22 +54,24 @@ pub(crate) fn room(tensor: &Tensor) -> usize {
     tensor.len() * (each + comma)
 }
 
-/// Writes a tensor as arrays nested like its shape; a scalar without any.
-pub(crate) fn write_nested(out: &mut Vec<u8>, name: &str, tensor: &Tensor) -> Result<(), WireError> {
-    nest(out, name, tensor, tensor.shape(), 0..tensor.len())
-}
-
-fn nest(out: &mut Vec<u8>, name: &str, tensor: &Tensor, axes: &[usize], range: Range<usize>) -> Result<(), WireError> {
-    let [length, inner @ ..] = axes else { return write_elements(out, name, tensor, range) };
+/// Writes arrays nested like `axes` around the elements of `range`, which `write` writes with commas between them; a
+/// scalar without any.
+pub(crate) fn write_nested<E>(
+    out: &mut Vec<u8>,
+    axes: &[usize],
+    range: Range<usize>,
+    write: &impl Fn(&mut Vec<u8>, Range<usize>) -> Result<(), E>,
+) -> Result<(), E> {
+    let [length, inner @ ..] = axes else { return write(out, range) };
     out.push(b'[');
     if inner.is_empty() {
-        write_elements(out, name, tensor, range)?;
+        write(out, range)?;
     } else {
         let step = range.len().checked_div(*length).unwrap_or(0);
         for position in 0..*length {
             separate(out, position);
             let start = range.start + position * step;
-            nest(out, name, tensor, inner, start..start + step)?;
+            write_nested(out, inner, start..start + step, write)?;
         }
     }
     out.push(b']');
@@ -95,7 +97,8 @@ fn strings(out: &mut Vec<u8>, name: &str, tensor: &Tensor, range: Range<usize>) 
     Ok(())
 }
 
-fn float<T: Into<f64> + serde::Serialize + Copy>(out: &mut Vec<u8>, value: T) {
+/// Writes a float as the shortest text that reads back to it.
+pub(crate) fn float<T: Into<f64> + serde::Serialize + Copy>(out: &mut Vec<u8>, value: T) {
     let double: f64 = value.into();
     if double.is_finite() {
         scalar(out, value);
@@ -131,7 +134,8 @@ mod tests {
 
     fn nested(tensor: &Tensor) -> String {
         let mut out = Vec::new();
-        write_nested(&mut out, "y", tensor).unwrap();
+        let write = |out: &mut Vec<u8>, range| write_elements(out, "y", tensor, range);
+        write_nested(&mut out, tensor.shape(), 0..tensor.len(), &write).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -156,7 +160,7 @@ mod tests {
     fn a_string_that_is_not_text_is_an_error_that_names_it() {
         let strings = vec![Bytes::from_static(b"ok"), Bytes::from_static(b"\xff")];
         let tensor = Tensor::from_strings(Shape::new([2]), strings).unwrap();
-        let error = write_nested(&mut Vec::new(), "y", &tensor).unwrap_err();
+        let error = write_elements(&mut Vec::new(), "y", &tensor, 0..2).unwrap_err();
         assert_eq!(error, WireError::NotUtf8 { output: "y".to_owned(), index: 1 });
     }
 

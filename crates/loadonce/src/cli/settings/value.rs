@@ -67,6 +67,18 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(text.into()) }
 }
 
+/// A port, or `off` for none.
+pub(super) fn port(text: &str) -> Result<Option<u16>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => parse(text, "a port from 0 to 65535, or off").map(Some),
+    }
+}
+
+pub(super) fn show_port(port: Option<u16>) -> String {
+    port.map_or_else(|| quoted("off"), |port| port.to_string())
+}
+
 /// `auto`, `off`, or a path.
 pub(super) fn library(text: &str) -> Result<UseOnnxRuntime, String> {
     match text {

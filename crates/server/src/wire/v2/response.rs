@@ -2,8 +2,8 @@
 
 use loadonce_core::{InferResponse, NamedTensor, Signature, Tensor};
 
-use super::classification::classify;
-use super::request::Wanted;
+use crate::wire::classification::classify;
+use crate::wire::wanted::Wanted;
 use crate::wire::write::{self, scalar, separate, write_elements};
 use crate::wire::{WireError, raw};
 
@@ -25,6 +25,13 @@ pub struct Encoded {
     pub body: Vec<u8>,
     /// Bytes of it that are JSON, if tensors in binary form follow.
     pub json_length: Option<usize>,
+}
+
+impl Encoded {
+    /// A body that is JSON to its end.
+    pub fn json(body: Vec<u8>) -> Self {
+        Self { body, json_length: None }
+    }
 }
 
 /// Writes an inference response; data is flat and row-major.
@@ -70,7 +77,7 @@ fn room(output: &NamedTensor, wanted: &Wanted) -> usize {
 
 fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
     if tensors.is_empty() {
-        return Encoded { body, json_length: None };
+        return Encoded::json(body);
     }
     let json_length = Some(body.len());
     body.reserve_exact(tensors.iter().map(raw::length).sum());

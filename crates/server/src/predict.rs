@@ -1,0 +1,125 @@
+//! A prediction, whatever the protocol: find the model, decode, infer, encode, count.
+
+use std::time::Instant;
+
+use loadonce_core::{ErrorKind, InferRequest, InferResponse, ModelHandle, Timing};
+
+use crate::api::Api;
+use crate::error::{ApiError, ApiErrorKind};
+use crate::statistics::Answered;
+use crate::wire::WireError;
+
+/// Bytes above which decoding or encoding leaves the async runtime's threads.
+const OFFLOAD_BYTES: usize = 256 << 10;
+
+/// Who is asked, how, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// The label in metrics.
+    pub(crate) protocol: &'static str,
+    pub(crate) model: &'a str,
+    pub(crate) version: Option<&'a str>,
+    /// When the request's head was there.
+    pub(crate) started: Instant,
+}
+
+/// A request's body, before it is decoded.
+#[derive(Debug)]
+pub(crate) struct Received<B> {
+    pub(crate) body: B,
+    /// Its size in bytes.
+    pub(crate) size: usize,
+}
+
+/// The two ends of a format. What `decode` learns of the request's form, `encode` gets back.
+#[derive(Debug)]
+pub(crate) struct Format<D, E> {
+    /// From a body to a request for this model.
+    pub(crate) decode: D,
+    /// From this model's response to a body.
+    pub(crate) encode: E,
+}
+
+/// What is known of a prediction when it has been answered, well or not; an extension of the response, for access logs.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// The model that was found.
+    pub model: ModelHandle,
+    /// How long the request waited and ran; `None` when it did not run to its end.
+    pub timing: Option<Timing>,
+}
+
+/// Answers a prediction and counts it. The body is waited for once the model is known to be there. No [`Prediction`] is
+/// told of a model that is not.
+pub(crate) async fn predict<B, T, R, D, E>(
+    api: &Api,
+    asked: Asked<'_>,
+    body: impl Future<Output = Result<Received<B>, ApiError>>,
+    format: Format<D, E>,
+) -> (Result<R, ApiError>, Option<Prediction>)
+where
+    B: Send + 'static,
+    T: Send + 'static,
+    R: Send + 'static,
+    D: FnOnce(B, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
+    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
+{
+    let mut prediction = None;
+    let result = answer(api, asked, body, format, &mut prediction).await;
+    api.count(asked.model, asked.protocol, &result, asked.started);
+    if result.is_err() {
+        api.statistics().failed(asked.model, asked.started.elapsed());
+    }
+    (result, prediction)
+}
+
+async fn answer<B, T, R, D, E>(
+    api: &Api,
+    asked: Asked<'_>,
+    body: impl Future<Output = Result<Received<B>, ApiError>>,
+    format: Format<D, E>,
+    prediction: &mut Option<Prediction>,
+) -> Result<R, ApiError>
+where
+    B: Send + 'static,
+    T: Send + 'static,
+    R: Send + 'static,
+    D: FnOnce(B, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
+    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
+{
+    let model = api.registry().get(asked.model, asked.version)?.clone();
+    let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
+    let Received { body, size } = body.await?;
+    let Format { decode, encode } = format;
+    let (decoder, decoding) = (model.clone(), Instant::now());
+    let (form, request) = offload(size, move || Ok(decode(body, &decoder)?)).await?;
+    let (rows, decode) = (row_count(&request), decoding.elapsed());
+    let response = model.infer(request).await?;
+    prediction.timing = Some(response.timing);
+    let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
+    let (timing, encoding) = (response.timing, Instant::now());
+    let encoded = offload(size, move || Ok(encode(form, &model, &response)?)).await?;
+    let answered = Answered { total: asked.started.elapsed(), decode, timing, encode: encoding.elapsed(), rows };
+    api.statistics().answered(asked.model, &answered);
+    Ok(encoded)
+}
+
+/// Does work on `size` bytes here, or on a thread for blocking work if that many would hold up the runtime.
+pub(crate) async fn offload<T: Send + 'static>(
+    size: usize,
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    if size < OFFLOAD_BYTES {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        let kind = ApiErrorKind::Infer(ErrorKind::Internal);
+        Err(ApiError::new(kind, format!("the body could not be processed: {error}")))
+    })
+}
+
+/// Rows of a request: the length of its first input's first axis, one for a scalar.
+fn row_count(request: &InferRequest) -> u64 {
+    let first = request.inputs.first().and_then(|input| input.tensor.shape().first());
+    first.map_or(1, |rows| *rows as u64)
+}

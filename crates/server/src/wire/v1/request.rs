@@ -1,0 +1,150 @@
+//! Predict requests, and the answers of samples, which have the same forms.
+
+use loadonce_core::{InferRequest, NamedTensor, Signature, TensorSpec};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Format;
+use super::fields::{Fields, Text};
+use super::frame::split_to_tensors;
+use super::table::{Table, tensor};
+use crate::wire::{WireError, from_json, quote};
+
+/// A request has one of the four. Other fields are ignored, as TensorFlow Serving does.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    instances: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    inputs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    dataframe_records: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    dataframe_split: Option<&'a RawValue>,
+    /// A model has one signature here, whatever its exporter called it.
+    #[serde(borrow, rename = "signature_name")]
+    _signature_name: Option<Text<'a>>,
+}
+
+/// The part of a response that a sample's expected answer has.
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow)]
+    predictions: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    outputs: Option<&'a RawValue>,
+}
+
+/// Reads a predict request.
+pub fn decode_request(body: &[u8], signature: &Signature) -> Result<(Format, InferRequest), WireError> {
+    let specs = signature.inputs.as_slice();
+    let Body { instances, inputs, dataframe_records, dataframe_split, .. } = from_json(body)?;
+    let (format, inputs) = match (instances, inputs, dataframe_records, dataframe_split) {
+        (Some(rows), None, None, None) => (Format::Rows, rows_to_tensors("instances", &rows, specs)?),
+        (None, Some(value), None, None) => (Format::Columns, columns_to_tensors("inputs", value, specs)?),
+        (None, None, Some(rows), None) => (Format::Rows, rows_to_tensors("dataframe_records", &rows, specs)?),
+        (None, None, None, Some(frame)) => (Format::Rows, split_to_tensors("dataframe_split", frame, specs)?),
+        (rows, value, records, frame) => {
+            return Err(not_one(&[
+                ("instances", rows.is_some()),
+                ("inputs", value.is_some()),
+                ("dataframe_records", records.is_some()),
+                ("dataframe_split", frame.is_some()),
+            ]));
+        }
+    };
+    Ok((format, InferRequest { inputs, ..InferRequest::default() }))
+}
+
+fn not_one(fields: &[(&str, bool)]) -> WireError {
+    let given: Vec<_> = fields.iter().filter(|(_, given)| *given).map(|(name, _)| format!("'{name}'")).collect();
+    let detail = match given.as_slice() {
+        [] => "has neither 'instances' (rows) nor 'inputs' (columns)".to_owned(),
+        [one, other] => format!("has both {one} and {other}, expected one"),
+        _ => format!("has {}, expected one", given.join(", ")),
+    };
+    WireError::form("the body", detail)
+}
+
+/// Reads the outputs of a predict response, for samples.
+pub fn decode_outputs(body: &[u8], signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
+    let answer: Answer<'_> = from_json(body)?;
+    match (answer.predictions, answer.outputs) {
+        (Some(rows), None) => rows_to_tensors("predictions", &rows, &signature.outputs),
+        (None, Some(value)) => columns_to_tensors("outputs", value, &signature.outputs),
+        _ => Err(WireError::form("response", "expected one of 'predictions' and 'outputs'")),
+    }
+}
+
+fn rows_to_tensors(field: &str, rows: &[&RawValue], specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
+    if rows.is_empty() {
+        return Err(WireError::form(field, "is empty, expected at least one row"));
+    }
+    let objects: Vec<_> = rows.iter().map(|row| row.get()).map(Fields::parse).collect();
+    match (objects.iter().all(Option::is_some), specs) {
+        (true, _) => named_rows(field, &objects.into_iter().flatten().collect::<Vec<_>>(), specs),
+        (false, [only]) => plain_rows(field, rows, only),
+        (false, _) => {
+            let names: Vec<_> = specs.iter().map(|spec| format!("'{}'", spec.name)).collect();
+            let position = objects.iter().position(Option::is_none).unwrap_or_default();
+            let expected = format!("expected an object with {}, got {}", names.join(", "), quote(rows[position].get()));
+            Err(WireError::form(format!("{field}[{position}]"), expected))
+        }
+    }
+}
+
+/// Rows that are objects: of columns where the only input has named ones, else of tensors.
+pub(super) fn named_rows(
+    field: &str,
+    rows: &[Fields<'_>],
+    specs: &[TensorSpec],
+) -> Result<Vec<NamedTensor>, WireError> {
+    let table = table_of(rows, specs);
+    let cells = table.gather(field, rows)?;
+    table.tensors(&cells, |row, column| format!("{field}[{row}].{column}"))
+}
+
+/// What the objects' keys name: the columns of the only tensor, where they have names, or the tensors.
+pub(super) fn table_of<'a>(rows: &[Fields<'_>], specs: &'a [TensorSpec]) -> Table<'a> {
+    match specs {
+        [only] if !only.columns.is_empty() && !rows.iter().all(|row| row.has_only(&only.name)) => {
+            Table::of_columns(only)
+        }
+        _ => Table::of_tensors(specs),
+    }
+}
+
+/// Rows of the only tensor. Where the operator says what stands for missing values, `null` is one.
+fn plain_rows(field: &str, rows: &[&RawValue], spec: &TensorSpec) -> Result<Vec<NamedTensor>, WireError> {
+    let lists = || -> Option<Vec<Vec<&RawValue>>> {
+        spec.missing.as_ref()?;
+        rows.iter().map(|row| serde_json::from_str(row.get()).ok()).collect()
+    };
+    let Some(lists) = lists() else {
+        let pieces: Vec<_> = rows.iter().map(|row| row.get()).collect();
+        return Ok(vec![tensor(spec, &[rows.len()], &pieces, |piece| format!("{field}[{piece}]"))?]);
+    };
+    let table = Table::of_columns(spec);
+    let places: Vec<_> = (0..table.width().unwrap_or(lists[0].len())).collect();
+    let cells = lists.iter().map(|row| row.iter().map(|cell| Some(cell.get())).collect());
+    let cells = table.arrange(field, &places, cells)?;
+    table.tensors(&cells, |row, column| format!("{field}[{row}].{column}"))
+}
+
+/// One value for the only tensor, or an object of values by name.
+fn columns_to_tensors(field: &str, value: &RawValue, specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
+    let table = Table::of_tensors(specs);
+    match (Fields::parse(value.get()), specs) {
+        (Some(Fields(fields)), _) => {
+            let names: Vec<_> = fields.iter().map(|(name, _)| name).collect();
+            let places = table.place(&names).map_err(|detail| WireError::form(field, detail))?;
+            let given = places.iter().zip(&fields).map(|(place, (_, value))| (&specs[*place], value.get()));
+            given.map(|(spec, text)| tensor(spec, &[], &[text], |_| format!("{field}.{}", spec.name))).collect()
+        }
+        (None, [only]) => Ok(vec![tensor(only, &[], &[value.get()], |_| field.to_owned())?]),
+        (None, _) => {
+            let expected = format!("expected an object with {}, got {}", table.names().join(", "), quote(value.get()));
+            Err(WireError::form(field, expected))
+        }
+    }
+}

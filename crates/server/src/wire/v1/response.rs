@@ -1,0 +1,95 @@
+//! Predict responses: one entry a row, or one entry a tensor.
+
+use std::ops::Range;
+
+use loadonce_core::{DType, InferResponse, NamedTensor};
+
+use super::Format;
+use crate::wire::write::{scalar, separate, write_elements, write_nested};
+use crate::wire::{WireError, b64};
+
+/// Writes a predict response in the format of the request.
+pub fn encode_response(format: Format, response: &InferResponse) -> Result<Vec<u8>, WireError> {
+    let outputs = &response.outputs;
+    let mut out = Vec::with_capacity(64 + outputs.iter().map(room).sum::<usize>());
+    match format {
+        Format::Rows => {
+            out.extend_from_slice(b"{\"predictions\":[");
+            for row in 0..row_count(outputs)? {
+                separate(&mut out, row);
+                encode_entry(&mut out, outputs, |out, output| encode_row(out, output, row))?;
+            }
+            out.push(b']');
+        }
+        Format::Columns => {
+            out.extend_from_slice(b"{\"outputs\":");
+            encode_entry(&mut out, outputs, |out, output| {
+                let tensor = &output.tensor;
+                write_nested(out, tensor.shape(), 0..tensor.len(), &|out, range| encode_elements(out, output, range))
+            })?;
+        }
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+/// Bytes that an output may take; a guess, to spare growing.
+fn room(output: &NamedTensor) -> usize {
+    output.tensor.len() * 12
+}
+
+/// The rows of all outputs, which are equally many.
+pub(super) fn row_count(outputs: &[NamedTensor]) -> Result<usize, WireError> {
+    let rows: Vec<_> = outputs.iter().map(|output| output.tensor.shape().first().copied()).collect();
+    match rows.as_slice() {
+        [Some(first), others @ ..] if others.iter().all(|rows| *rows == Some(*first)) => Ok(*first),
+        _ => Err(WireError::form("instances", "this model's outputs are not one a row; send 'inputs' instead")),
+    }
+}
+
+/// The bare value of the only output, or an object of values by name.
+fn encode_entry(
+    out: &mut Vec<u8>,
+    outputs: &[NamedTensor],
+    write: impl Fn(&mut Vec<u8>, &NamedTensor) -> Result<(), WireError>,
+) -> Result<(), WireError> {
+    if let [only] = outputs {
+        return write(out, only);
+    }
+    out.push(b'{');
+    for (position, output) in outputs.iter().enumerate() {
+        separate(out, position);
+        scalar(out, output.name.as_str());
+        out.push(b':');
+        write(out, output)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+fn encode_row(out: &mut Vec<u8>, output: &NamedTensor, row: usize) -> Result<(), WireError> {
+    let inner = output.tensor.shape().get(1..).unwrap_or_default();
+    let step: usize = inner.iter().product();
+    write_nested(out, inner, row * step..(row + 1) * step, &|out, range| encode_elements(out, output, range))
+}
+
+/// Elements with commas between them. Bytes that are no text, and those of an output that says so in its name, are in
+/// base64 (`api_rest.md`, "Output of binary values").
+pub(super) fn encode_elements(
+    out: &mut Vec<u8>,
+    NamedTensor { name, tensor }: &NamedTensor,
+    range: Range<usize>,
+) -> Result<(), WireError> {
+    if tensor.dtype() != DType::Bytes {
+        return write_elements(out, name, tensor, range);
+    }
+    let strings = tensor.as_strings().unwrap_or_default();
+    for (position, string) in strings[range].iter().enumerate() {
+        separate(out, position);
+        match str::from_utf8(string) {
+            Ok(text) if !name.ends_with("_bytes") => scalar(out, text),
+            _ => b64::encode(out, string),
+        }
+    }
+    Ok(())
+}
