@@ -5,7 +5,11 @@
 mod bad_input;
 mod binary;
 mod compression;
+mod grpc;
+mod grpc_calls;
+mod parity;
 mod predict;
+mod rpc;
 mod support;
 mod telemetry;
 mod triton;

@@ -57,7 +57,7 @@ impl Served {
         let examples = BTreeMap::from([("m".to_owned(), example)]);
         let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits, examples);
-        Self { models, router: api.routes(), board }
+        Self { models, router: api.clone().routes().merge(api.grpc_routes()), board }
     }
 
     /// One good fake, `m`.
