@@ -36,13 +36,15 @@ pub(crate) struct Record {
     /// When the last request was answered.
     last: Option<SystemTime>,
     rows: u64,
+    /// Runs, which requests may share.
+    runs: u64,
     success: Count,
     fail: Count,
     queue: Count,
     input: Count,
     infer: Count,
     output: Count,
-    /// By the number of rows.
+    /// By the number of rows of the run.
     batches: BTreeMap<u64, Batches>,
 }
 
@@ -144,11 +146,15 @@ impl Record {
         self.input.add(decode);
         self.infer.add(timing.run);
         self.output.add(encode);
-        if self.batches.len() < MOST_BATCH_SIZES || self.batches.contains_key(&rows) {
-            let batches = self.batches.entry(rows).or_default();
+        self.runs += u64::from(timing.shared.leads);
+        let run_rows = timing.shared.rows as u64;
+        if self.batches.len() < MOST_BATCH_SIZES || self.batches.contains_key(&run_rows) {
+            let batches = self.batches.entry(run_rows).or_default();
             batches.input.add(decode);
-            batches.infer.add(timing.run);
             batches.output.add(encode);
+            if timing.shared.leads {
+                batches.infer.add(timing.run);
+            }
         }
     }
 
@@ -161,7 +167,7 @@ impl Record {
             version: version.to_owned(),
             last_inference: last.map_or(0, |last| u64::try_from(last.as_millis()).unwrap_or(u64::MAX)),
             inference_count: self.rows,
-            execution_count: self.infer.count,
+            execution_count: self.runs,
             inference_stats: InferenceStatistics {
                 success: self.success,
                 fail: self.fail,
@@ -239,21 +245,25 @@ impl Count {
 
 #[cfg(test)]
 mod tests {
+    use loadonce_core::SharedRun;
+
     use super::*;
 
     #[test]
     fn counts_grow_by_what_a_request_took() {
         let statistics = Statistics::new(["m"].into_iter());
         let nanoseconds = Duration::from_nanos;
-        let timing = Timing { queue: nanoseconds(2), run: nanoseconds(3) };
+        let shared = SharedRun { requests: 2, rows: 6, leads: true };
+        let timing = Timing { queue: nanoseconds(2), run: nanoseconds(3), shared };
         let answered =
             Answered { total: nanoseconds(10), decode: nanoseconds(1), timing, encode: nanoseconds(4), rows: 5 };
         statistics.answered("m", &answered);
-        statistics.answered("m", &Answered { rows: 1, ..answered });
+        let timing = Timing { shared: SharedRun { leads: false, ..shared }, ..timing };
+        statistics.answered("m", &Answered { rows: 1, timing, ..answered });
         statistics.failed("m", nanoseconds(7));
         statistics.failed("unknown", nanoseconds(7));
         let json = serde_json::to_value(statistics.of("m").of_model("m", "1", Some(8))).unwrap();
-        assert_eq!((&json["inference_count"], &json["execution_count"]), (&6.into(), &2.into()));
+        assert_eq!((&json["inference_count"], &json["execution_count"]), (&6.into(), &1.into()));
         let inference = &json["inference_stats"];
         for (name, count, ns) in [
             ("success", 2, 20),
@@ -266,8 +276,8 @@ mod tests {
             assert_eq!((&inference[name]["count"], &inference[name]["ns"]), (&count.into(), &ns.into()), "{name}");
         }
         assert_eq!(
-            (&json["batch_stats"][1]["batch_size"], &json["batch_stats"][1]["compute_infer"]["ns"]),
-            (&5.into(), &3.into())
+            (&json["batch_stats"][0]["batch_size"], &json["batch_stats"][0]["compute_infer"]["ns"]),
+            (&6.into(), &3.into())
         );
         assert!(json["last_inference"].as_u64().unwrap() > 0);
     }
@@ -276,7 +286,8 @@ mod tests {
     fn the_sizes_that_are_counted_apart_are_bounded() {
         let statistics = Statistics::new(["m"].into_iter());
         for rows in 0..1000 {
-            statistics.answered("m", &Answered { rows, ..Answered::default() });
+            let timing = Timing { shared: SharedRun { rows, ..SharedRun::default() }, ..Timing::default() };
+            statistics.answered("m", &Answered { timing, ..Answered::default() });
         }
         let record = statistics.of("m");
         assert_eq!((record.batches.len(), record.success.count), (MOST_BATCH_SIZES, 1000));
