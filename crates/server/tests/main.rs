@@ -5,6 +5,8 @@
 mod bad_input;
 mod binary;
 mod compression;
+mod docs;
+mod json;
 mod predict;
 mod support;
 mod telemetry;
