@@ -59,23 +59,3 @@ async fn readiness_follows_a_model_that_fails_later() {
     drop(served.models);
     assert!(!served.board.view().readiness().is_ready());
 }
-
-#[tokio::test]
-async fn the_page_shows_models_and_escapes_what_is_not_ours() {
-    let failing = FakeEngine::new(Script { fails: Some(LoadErrorKind::Corrupt), ..Script::default() });
-    let served = Served::new([("<bad>", failing), ("m", FakeEngine::default())]).await;
-    let page = served.get("/").await;
-    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
-    for part in [
-        "<h2>m <small>version 1</small></h2>",
-        "&lt;bad&gt;",
-        "the fake engine fails as it was told",
-        "length, width",
-        r"curl http://example.test/v1/models/m:predict -d &#x27;",
-    ] {
-        let part = part.replace("&#x27;", "'");
-        assert!(page.body.contains(&part), "{part}\nin\n{}", page.body);
-    }
-    assert!(page.body.contains(r"{&quot;it'\''s&quot;:1}"), "{}", page.body);
-    assert!(!page.body.contains("<bad>"));
-}

@@ -1,6 +1,5 @@
 //! `loadonce serve`: bind, load, serve, drain.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use loadonce_lifespan::{
     Address, Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
-use loadonce_server::{Api, Example, Telemetry};
+use loadonce_server::{Api, Telemetry};
 
 use super::exit::Exit;
 use super::narrate::Narrator;
@@ -23,7 +22,7 @@ use crate::{InstalledEngines, load_models};
 pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
-    let (specs, examples) = found(&settings)?;
+    let specs = find(&settings)?;
     let bound = config(&settings).bind_with(|status| Telemetry::new(status).routes()).await;
     let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
     announce(&settings, bound.addresses(), specs.len());
@@ -35,18 +34,10 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
     let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
-    let routes = move |registry| Api::new(registry, telemetry, limits, examples).routes();
+    let routes = move |registry| Api::new(registry, telemetry, limits).routes();
     let report = loaded.serve(routes, shutdown).await;
     herald.abort();
     Ok(close(&settings, &report))
-}
-
-/// Models to load, and example requests by model.
-fn found(settings: &Settings) -> Result<(Vec<ModelSpec>, BTreeMap<String, Example>), Failure> {
-    let found = find(settings)?;
-    let examples = found.iter().filter_map(|found| Some((found.spec.name.clone(), found.example.clone()?)));
-    let examples = examples.collect();
-    Ok((found.into_iter().map(|found| found.spec).collect(), examples))
 }
 
 fn config(settings: &Settings) -> Config {
@@ -92,7 +83,7 @@ async fn herald(settings: Settings, status: StatusView, addresses: Vec<Address>)
     let snapshot = status.wait_until(|now| now.phase >= Phase::Ready).await;
     if settings.log == LogFormat::Text {
         let milliseconds = snapshot.uptime.as_secs_f64() * 1e3;
-        let page = addresses.iter().find_map(Address::tcp).map(|address| format!(", docs page http://{address}/"));
+        let page = addresses.iter().find_map(Address::tcp).map(|address| format!(", docs page http://{address}/docs"));
         say(&format!("ready after {milliseconds:.0} ms{}", page.unwrap_or_default()));
     }
     if let Err(failure) = write_report(&settings, &StartupReport::new(&snapshot, &status.readiness())) {
