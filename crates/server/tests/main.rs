@@ -6,6 +6,7 @@ mod bad_input;
 mod binary;
 mod compression;
 mod docs;
+mod json;
 mod predict;
 mod support;
 mod telemetry;
