@@ -7,6 +7,7 @@ mod binary;
 mod compression;
 mod docs;
 mod json;
+mod methods;
 mod predict;
 mod support;
 mod telemetry;
