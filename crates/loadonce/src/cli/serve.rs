@@ -7,7 +7,7 @@ use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Address, Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
+    Address, Bound, Config, Drain, Failed, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
 use loadonce_server::{Api, Telemetry};
@@ -33,7 +33,7 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let telemetry = Telemetry::new(bound.status());
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
-    let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
+    let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes, ..loadonce_server::Limits::default() };
     let routes = move |registry| Api::new(registry, telemetry, limits).routes();
     let report = loaded.serve(routes, shutdown).await;
     herald.abort();
@@ -46,7 +46,7 @@ fn config(settings: &Settings) -> Config {
         paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
-        limits: Limits { max_connections: settings.max_connections, ..Limits::default() },
+        limits: settings.limits,
         resources_key: "models",
         ..Config::default()
     }
