@@ -34,7 +34,8 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
     let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes, ..loadonce_server::Limits::default() };
-    let routes = move |registry| Api::new(registry, telemetry, limits).routes();
+    let origins = settings.cors_origins.clone();
+    let routes = move |registry| origins.allow(Api::new(registry, telemetry, limits).routes());
     let report = loaded.serve(routes, shutdown).await;
     herald.abort();
     Ok(close(&settings, &report))

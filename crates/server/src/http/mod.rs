@@ -21,7 +21,7 @@ use crate::api::{Api, Telemetry};
 use crate::error::{ApiError, ApiErrorKind};
 use crate::grpc;
 
-pub use self::cors::Origins;
+pub use self::cors::{NoOrigin, Origins};
 
 /// Every route over HTTP but its health.
 pub(crate) fn routes(api: Api) -> Router {

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use loadonce_lifespan::{Address, Limits};
+use loadonce_server::Origins;
 
 use self::keys::KEYS;
 use crate::engines::EngineOptions;
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) limits: Limits,
+    pub(crate) cors_origins: Origins,
     pub(crate) engines: EngineOptions,
     sources: BTreeMap<&'static str, Source>,
 }
@@ -70,6 +72,7 @@ impl Default for Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body_bytes: 64 << 20,
             limits: Limits::default(),
+            cors_origins: Origins::Own,
             engines: EngineOptions::default(),
             sources: BTreeMap::new(),
         }
