@@ -8,6 +8,7 @@ mod compression;
 mod docs;
 mod grpc;
 mod grpc_calls;
+mod json;
 mod parity;
 mod predict;
 mod rpc;

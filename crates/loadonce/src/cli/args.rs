@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit;
+use super::http_flags::HttpFlags;
 use super::settings::PATH_SEPARATOR;
 
 /// What was asked for.
@@ -69,12 +70,8 @@ struct Serve {
     /// Time for requests under way to finish while stopping [default: 30s]
     #[arg(long, value_name = "TIME")]
     drain_timeout: Option<String>,
-    /// Largest request body [default: 67108864]
-    #[arg(long, value_name = "BYTES")]
-    max_body_bytes: Option<String>,
-    /// Connections open at once; more wait [default: 10000]
-    #[arg(long, value_name = "COUNT")]
-    max_connections: Option<String>,
+    #[command(flatten)]
+    http: HttpFlags,
 }
 
 #[derive(Debug, Args)]
@@ -165,8 +162,7 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve { load, host, port, uds, grpc, drain_delay, drain_timeout, max_body_bytes, max_connections } =
-                    *serve;
+                let Serve { load, host, port, uds, grpc, drain_delay, drain_timeout, http } = *serve;
                 let mut arguments = load.arguments(Action::Serve);
                 arguments.add(grpc.flags());
                 arguments.add([
@@ -175,9 +171,8 @@ impl Arguments {
                     ("uds", uds),
                     ("drain_delay", drain_delay),
                     ("drain_timeout", drain_timeout),
-                    ("max_body_bytes", max_body_bytes),
-                    ("max_connections", max_connections),
                 ]);
+                arguments.add(http.flags());
                 arguments
             }
             Command::Check(load) => load.arguments(Action::Check),

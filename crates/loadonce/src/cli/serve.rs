@@ -8,8 +8,8 @@ use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Address, BindError, Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup,
-    StartupErrorKind, signals,
+    Address, BindError, Bound, Config, Drain, Failed, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind,
+    signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
 use loadonce_server::{Api, Telemetry};
@@ -50,7 +50,7 @@ fn config(settings: &Settings) -> Config {
         paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
-        limits: Limits { max_connections: settings.max_connections, ..Limits::default() },
+        limits: settings.limits,
         resources_key: "models",
         ..Config::default()
     }

@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use loadonce_lifespan::Address;
+use loadonce_lifespan::{Address, Limits};
 
 use self::keys::KEYS;
 use crate::engines::EngineOptions;
@@ -50,7 +50,7 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_grpc_message_bytes: usize,
-    pub(crate) max_connections: usize,
+    pub(crate) limits: Limits,
     pub(crate) engines: EngineOptions,
     sources: BTreeMap<&'static str, Source>,
 }
@@ -84,7 +84,7 @@ impl Default for Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body_bytes: 64 << 20,
             max_grpc_message_bytes: 64 << 20,
-            max_connections: 10_000,
+            limits: Limits::default(),
             engines: EngineOptions::default(),
             sources: BTreeMap::new(),
         }

@@ -1,6 +1,6 @@
 //! The page for people at `/` and `/docs`, and the document for machines at `/openapi.json`.
 //!
-//! The page is three files that never change while the server runs. It knows nothing but what it asks the server for, and
+//! The page is a few files that never change while the server runs. It knows nothing but what it asks the server for, and
 //! makes all its text from that as text, so a name from a user's file is never taken for markup. Its policy lets it load
 //! and ask this server only.
 
@@ -13,7 +13,7 @@ use http::header::{
 
 use super::target::Target;
 use crate::api::Api;
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiErrorKind};
 use crate::openapi::segment;
 
 /// What the page may do: load its style and script from here, ask here, and be framed by nobody.
@@ -22,21 +22,33 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 pub(super) async fn page() -> Response {
     let policy = [(CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "no-referrer")];
-    (policy, file("text/html; charset=utf-8", include_str!("page.html"))).into_response()
+    (policy, text("text/html", include_str!("page.html"))).into_response()
 }
 
-pub(super) async fn style() -> Response {
-    file("text/css; charset=utf-8", include_str!("page.css")).into_response()
+/// What the page loads: name, media type, content.
+const FILES: [(&str, &str, &str); 6] = [
+    ("page.css", "text/css", include_str!("page.css")),
+    ("page.js", "text/javascript", include_str!("page.js")),
+    ("bench.js", "text/javascript", include_str!("bench.js")),
+    ("answer.js", "text/javascript", include_str!("answer.js")),
+    ("json.js", "text/javascript", include_str!("json.js")),
+    ("dom.js", "text/javascript", include_str!("dom.js")),
+];
+
+pub(super) async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {
+    let found = FILES.into_iter().find(|(file, ..)| *file == name);
+    let unknown = || ApiError::new(ApiErrorKind::NoSuchPath, format!("the page has no file '{name}'"));
+    let (_, media, content) = found.ok_or_else(unknown)?;
+    Ok(text(media, content).into_response())
 }
 
-pub(super) async fn script() -> Response {
-    file("text/javascript; charset=utf-8", include_str!("page.js")).into_response()
-}
-
-/// A file of the program, which another version may have otherwise.
-fn file(media: &'static str, content: &'static str) -> impl IntoResponse {
-    let headers: [(HeaderName, &str); 3] =
-        [(CONTENT_TYPE, media), (CACHE_CONTROL, "no-cache"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+/// Text of the program, which another version may have otherwise.
+fn text(media: &str, content: &'static str) -> impl IntoResponse {
+    let headers: [(HeaderName, String); 3] = [
+        (CONTENT_TYPE, format!("{media}; charset=utf-8")),
+        (CACHE_CONTROL, "no-cache".to_owned()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
     (headers, content)
 }
 
