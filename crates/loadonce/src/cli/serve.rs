@@ -58,13 +58,13 @@ fn config(settings: &Settings) -> Config {
 
 /// What answers while models are loading.
 fn meanwhile(settings: &Settings, telemetry: &Telemetry) -> Router {
-    let routes = telemetry.routes();
+    let routes = settings.cors_origins.clone().allow(telemetry.routes());
     if settings.grpc { routes.merge(telemetry.grpc_routes()) } else { routes }
 }
 
 /// What answers once they are loaded.
 fn routes(settings: &Settings, api: Api) -> Router {
-    let routes = api.clone().routes();
+    let routes = settings.cors_origins.clone().allow(api.clone().routes());
     if settings.grpc { routes.merge(api.grpc_routes()) } else { routes }
 }
 

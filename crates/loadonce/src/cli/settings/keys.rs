@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU64;
 
+use loadonce_server::NoOrigin;
+
 use super::Settings;
 use super::value::PATH_SEPARATOR;
 use super::value::{
@@ -160,6 +162,13 @@ pub(super) const KEYS: &[Key] = &[
         name: "ping_interval",
         set: |settings, text| duration(text).map(|value| settings.limits.ping_interval = value),
         show: |settings| Some(show_duration(settings.limits.ping_interval)),
+    },
+    Key {
+        name: "cors_origins",
+        set: |settings, text| {
+            text.parse().map(|value| settings.cors_origins = value).map_err(|error: NoOrigin| error.to_string())
+        },
+        show: |settings| Some(quoted(&settings.cors_origins.to_string())),
     },
     Key {
         name: "onnxruntime",

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use loadonce_lifespan::{Address, Limits};
+use loadonce_server::Origins;
 
 use self::keys::KEYS;
 use crate::engines::EngineOptions;
@@ -51,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) max_body_bytes: usize,
     pub(crate) max_grpc_message_bytes: usize,
     pub(crate) limits: Limits,
+    pub(crate) cors_origins: Origins,
     pub(crate) engines: EngineOptions,
     sources: BTreeMap<&'static str, Source>,
 }
@@ -85,6 +87,7 @@ impl Default for Settings {
             max_body_bytes: 64 << 20,
             max_grpc_message_bytes: 64 << 20,
             limits: Limits::default(),
+            cors_origins: Origins::Own,
             engines: EngineOptions::default(),
             sources: BTreeMap::new(),
         }
