@@ -113,7 +113,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "max_grpc_message_bytes",
-        set: |settings, text| number(text, 1, MOST_GRPC_BYTES).map(|value| settings.max_grpc_message_bytes = value),
+        set: |settings, text| bounded(text, 1, MOST_GRPC_BYTES).map(|value| settings.max_grpc_message_bytes = value),
         show: |settings| Some(settings.max_grpc_message_bytes.to_string()),
     },
     Key {
