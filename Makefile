@@ -89,7 +89,7 @@ newuser: release ## Probe a starting server as a new user would
 browser: release ## Look at the server's page with a real browser
 	@tests/browser.sh
 
-fuzz: ## Give the parsers of model files arbitrary bytes, each for FUZZ_SECONDS (600)
+fuzz: ## Give the parsers of model files and requests arbitrary bytes, each for FUZZ_SECONDS (600)
 	@fuzz/run.sh
 
 bench: ## Measure the engines side by side; see bench/README.md
