@@ -55,7 +55,7 @@ impl Served {
         board.enter(Phase::Ready);
         let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits);
-        Self { models, router: api.routes(), board }
+        Self { models, router: api.clone().routes().merge(api.grpc_routes()), board }
     }
 
     /// One good fake, `m`.

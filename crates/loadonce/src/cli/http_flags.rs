@@ -36,11 +36,14 @@ pub(super) struct HttpFlags {
     /// Silence after which an HTTP/2 client is asked whether it is there [default: 60s]
     #[arg(long, value_name = "TIME")]
     ping_interval: Option<String>,
+    /// Origins whose pages may ask from browsers, with commas between them; * for all [default: none]
+    #[arg(long, value_name = "ORIGINS")]
+    cors_origins: Option<String>,
 }
 
 impl HttpFlags {
     /// Each with the name of its setting.
-    pub(super) fn flags(self) -> [(&'static str, Option<String>); 10] {
+    pub(super) fn flags(self) -> [(&'static str, Option<String>); 11] {
         [
             ("max_body_bytes", self.max_body_bytes),
             ("max_connections", self.max_connections),
@@ -52,6 +55,7 @@ impl HttpFlags {
             ("write_timeout", self.write_timeout),
             ("max_streams", self.max_streams),
             ("ping_interval", self.ping_interval),
+            ("cors_origins", self.cors_origins),
         ]
     }
 }

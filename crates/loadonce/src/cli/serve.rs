@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::Router;
 use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Address, Bound, Config, Drain, Failed, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
+    Address, BindError, Bound, Config, Drain, Failed, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind,
+    signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
 use loadonce_server::{Api, Telemetry};
@@ -15,6 +17,7 @@ use loadonce_server::{Api, Telemetry};
 use super::exit::Exit;
 use super::narrate::Narrator;
 use super::output::say;
+use super::settings::{GRPC_PORT, GRPC_UDS};
 use super::{Failure, LogFormat, Settings, find};
 use crate::{InstalledEngines, load_models};
 
@@ -23,8 +26,8 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
     let specs = find(&settings)?;
-    let bound = config(&settings).bind_with(|status| Telemetry::new(status).routes()).await;
-    let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
+    let bound = config(&settings).bind_with(|status| meanwhile(&settings, &Telemetry::new(status))).await;
+    let bound = bound.map_err(|error| not_bound(&settings, &error))?;
     announce(&settings, bound.addresses(), specs.len());
     if let Some(line) = engines.announcement().filter(|_| settings.log == LogFormat::Text) {
         say(&format!("  {line}"));
@@ -33,16 +36,17 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let telemetry = Telemetry::new(bound.status());
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
-    let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes, ..loadonce_server::Limits::default() };
-    let routes = move |registry| Api::new(registry, telemetry, limits).routes();
-    let report = loaded.serve(routes, shutdown).await;
+    let limits =
+        loadonce_server::Limits { body_bytes: settings.max_body_bytes, message_bytes: settings.max_grpc_message_bytes };
+    let api = move |registry| Api::new(registry, telemetry, limits);
+    let report = loaded.serve(|registry| routes(&settings, api(registry)), shutdown).await;
     herald.abort();
     Ok(close(&settings, &report))
 }
 
 fn config(settings: &Settings) -> Config {
     Config {
-        listen: settings.listen(),
+        listen: settings.listeners().into_iter().map(|(_, address)| address).collect(),
         paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
@@ -50,6 +54,24 @@ fn config(settings: &Settings) -> Config {
         resources_key: "models",
         ..Config::default()
     }
+}
+
+/// What answers while models are loading.
+fn meanwhile(settings: &Settings, telemetry: &Telemetry) -> Router {
+    let routes = settings.cors_origins.clone().allow(telemetry.routes());
+    if settings.grpc { routes.merge(telemetry.grpc_routes()) } else { routes }
+}
+
+/// What answers once they are loaded.
+fn routes(settings: &Settings, api: Api) -> Router {
+    let routes = settings.cors_origins.clone().allow(api.clone().routes());
+    if settings.grpc { routes.merge(api.grpc_routes()) } else { routes }
+}
+
+fn not_bound(settings: &Settings, error: &BindError) -> Failure {
+    let listeners = settings.listeners();
+    let flag = listeners.iter().find(|(_, address)| address == error.address()).map_or("", |(flag, _)| flag);
+    Failure::new(Exit::Address, format!("{error} ({flag})"))
 }
 
 /// What readiness tolerates.
@@ -131,10 +153,17 @@ fn write_json(path: &Path, report: &StartupReport) -> std::io::Result<()> {
 /// For people; the shell logs the same as events.
 fn announce(settings: &Settings, addresses: &[Address], models: usize) {
     if settings.log == LogFormat::Text {
-        let models = counted(models, "model");
-        let addresses: Vec<_> = addresses.iter().map(in_words).collect();
-        let (version, addresses) = (env!("CARGO_PKG_VERSION"), addresses.join(" and "));
-        say(&format!("loadonce {version}, listening on {addresses}, loading {models}"));
+        let listeners = settings.listeners();
+        let of = |grpc: bool, in_words: fn(&Address) -> String| {
+            let flags = listeners.iter().map(|(flag, _)| [GRPC_PORT, GRPC_UDS].contains(flag));
+            let these = flags.zip(addresses).filter(|(is_grpc, _)| *is_grpc == grpc);
+            these.map(|(_, address)| in_words(address)).collect::<Vec<_>>().join(" and ")
+        };
+        let (http, grpc) = (of(false, in_words), of(true, Address::to_string));
+        let parts = [("listening on", http), ("gRPC on", grpc), ("loading", counted(models, "model"))];
+        let parts = parts.into_iter().filter(|(_, what)| !what.is_empty());
+        let parts: Vec<_> = parts.map(|(word, what)| format!("{word} {what}")).collect();
+        say(&format!("loadonce {}, {}", env!("CARGO_PKG_VERSION"), parts.join(", ")));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operations that are not one model's own: health, metadata, statistics, and predictions by name and version.
 
 use loadonce_core::ErrorKind;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answers::{BODY, LOADED, MODEL, PREDICTION, responses};
 use super::{Parts, bodies, reference, v2};
@@ -34,8 +34,8 @@ struct Operation {
 enum Answer {
     /// JSON of that schema.
     Json(&'static str),
-    /// Text of that media type.
-    Text(&'static str),
+    /// Text of one of these media types.
+    Text(&'static [&'static str]),
 }
 
 use Answer::{Json, Text};
@@ -56,9 +56,9 @@ const OPERATIONS: &[Operation] = &[
     Operation { errors: &[], ..get("/v2/startup", "startup", "How the startup went, model by model", Json("Startup")) },
     Operation {
         errors: &[ApiErrorKind::Infer(ErrorKind::Internal)],
-        ..get("/metrics", "metrics", "Metrics for Prometheus", Text(metrics::CONTENT_TYPE))
+        ..get("/metrics", "metrics", "Metrics for Prometheus", Text(metrics::MEDIA_TYPES))
     },
-    get("/docs", "docs", "The models, to be tried in a browser", Text("text/html")),
+    get("/docs", "docs", "The models, to be tried in a browser", Text(&["text/html"])),
     get("/openapi.json", "openapi", "This document", Json("Document")),
     Operation { tag: MODELS, ..get("/v1/models", "model_names", "The names of the models", Json("ModelNames")) },
     Operation { tag: MODELS, ..get("/v2/models/stats", "statistics", "What every model did", Json("Statistics")) },
@@ -137,7 +137,7 @@ impl Operation {
     fn describe(&self, path: &str, id: &str) -> Value {
         let good = match self.answer {
             Json(schema) => json_response("Good", schema),
-            Text(media) => json!({ "description": "Good", "content": { media: { "schema": { "type": "string" } } } }),
+            Text(types) => text_response("Good", types),
         };
         let names = ["name", "version"].into_iter().filter(|name| path.contains(&format!("{{{name}}}")));
         let parameters = names.map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
@@ -163,4 +163,10 @@ impl Operation {
 
 fn json_response(description: &str, schema: &str) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": reference(schema) } } })
+}
+
+fn text_response(description: &str, types: &[&str]) -> Value {
+    let text = json!({ "schema": { "type": "string" } });
+    let content: Map<String, Value> = types.iter().map(|media| ((*media).to_owned(), text.clone())).collect();
+    json!({ "description": description, "content": content })
 }

@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU64;
 
+use loadonce_server::NoOrigin;
+
 use super::Settings;
 use super::value::PATH_SEPARATOR;
 use super::value::{
@@ -20,6 +22,8 @@ pub(super) struct Key {
 
 const TRUTH: &str = "true or false";
 const ONE_TEBIBYTE: usize = 1 << 40;
+/// The length of a message has four bytes.
+const MOST_GRPC_BYTES: usize = u32::MAX as usize;
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -46,6 +50,21 @@ pub(super) const KEYS: &[Key] = &[
         name: "uds",
         set: |settings, text| path(text).map(|value| settings.uds = Some(value)),
         show: |settings| settings.uds.as_deref().map(show_path),
+    },
+    Key {
+        name: "grpc",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.grpc = value),
+        show: |settings| Some(settings.grpc.to_string()),
+    },
+    Key {
+        name: "grpc_port",
+        set: |settings, text| port(text).map(|value| settings.grpc_port = value),
+        show: |settings| Some(show_port(settings.grpc_port)),
+    },
+    Key {
+        name: "grpc_uds",
+        set: |settings, text| path(text).map(|value| settings.grpc_uds = Some(value)),
+        show: |settings| settings.grpc_uds.as_deref().map(show_path),
     },
     Key {
         name: "keep_going",
@@ -93,6 +112,11 @@ pub(super) const KEYS: &[Key] = &[
         show: |settings| Some(settings.max_body_bytes.to_string()),
     },
     Key {
+        name: "max_grpc_message_bytes",
+        set: |settings, text| number(text, 1, MOST_GRPC_BYTES).map(|value| settings.max_grpc_message_bytes = value),
+        show: |settings| Some(settings.max_grpc_message_bytes.to_string()),
+    },
+    Key {
         name: "max_connections",
         set: |settings, text| bounded(text, 1, 1_000_000).map(|value| settings.limits.max_connections = value),
         show: |settings| Some(settings.limits.max_connections.to_string()),
@@ -138,6 +162,13 @@ pub(super) const KEYS: &[Key] = &[
         name: "ping_interval",
         set: |settings, text| duration(text).map(|value| settings.limits.ping_interval = value),
         show: |settings| Some(show_duration(settings.limits.ping_interval)),
+    },
+    Key {
+        name: "cors_origins",
+        set: |settings, text| {
+            text.parse().map(|value| settings.cors_origins = value).map_err(|error: NoOrigin| error.to_string())
+        },
+        show: |settings| Some(quoted(&settings.cors_origins.to_string())),
     },
     Key {
         name: "onnxruntime",
