@@ -90,6 +90,12 @@ class Server:
         line = self.wait_for_line("listening on http://")
         return line.split("http://")[1].replace(",", " ").split()[0]
 
+    def both_addresses(self) -> tuple[str, str]:
+        """Those for HTTP and for gRPC."""
+        line = self.wait_for_line("listening on http://")
+        http, grpc = line.split("http://")[1].split(", ")[:2]
+        return http, grpc.removeprefix("gRPC on ")
+
     def stop(self) -> None:
         """Tells it to stop, as a service manager does, and expects a clean end."""
         self.process.send_signal(signal.SIGTERM)

@@ -4,6 +4,8 @@ A client that knows nothing but the address finds the service, its messages and 
 fields, and asks a model.
 """
 
+from importlib import metadata
+
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
@@ -13,8 +15,13 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 CLIENT = "grpcio-reflection"
+CHECKED = "a call by reflection alone; grpcio-health-checking: Check and Watch"
 SERVICE = "inference.GRPCInferenceService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+def version() -> str:
+    return metadata.version("grpcio-reflection")
 
 
 def check_health(address: str) -> None:

@@ -17,11 +17,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from client_table import HEAD, row
 from served import DEADLINE, EXAMPLES, CheckError, Server
 
-# The modules of the clients that each environment has.
+# The modules of the clients that each environment has. Those over gRPC say so.
 CLIENTS = {
-    "triton": ["triton_http", "triton_http_aio", "mlserver_infer"],
-    "kserve": ["kserve_rest"],
-    "debian": ["curl", "h2load", "promtool"],
+    "triton": [
+        "triton_http",
+        "triton_http_aio",
+        "triton_grpc",
+        "triton_grpc_aio",
+        "grpc_services",
+        "mlserver_infer",
+    ],
+    "kserve": ["kserve_rest", "kserve_grpc"],
+    "debian": ["curl", "h2load", "promtool", "slowhttptest"],
+    "schemathesis": ["schema"],
 }
 CLIENT = Path(__file__).with_name("client.py")
 
@@ -41,11 +49,13 @@ def run_client(python: str, module: str, address: str) -> dict[str, Any]:
 def main(models: Path, results: Path, environments: dict[str, str]) -> None:
     library = os.environ["LOADONCE_ONNXRUNTIME"]
     with Server(models, EXAMPLES, "--port", "0", "--onnxruntime", library) as server:
-        address = server.address()
+        http, grpc = server.both_addresses()
         server.wait_for_line("ready after")
         print(HEAD)
         outcomes = [
-            run_client(environments[environment], module, address)
+            run_client(
+                environments[environment], module, grpc if "grpc" in module else http
+            )
             for environment, modules in CLIENTS.items()
             for module in modules
         ]

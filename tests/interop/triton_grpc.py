@@ -1,6 +1,7 @@
 """NVIDIA's `tritonclient` over gRPC, as people use it."""
 
 import queue
+from importlib import metadata
 
 import numpy as np
 import tritonclient.grpc as triton
@@ -9,9 +10,14 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 from values import ANY_STRINGS, arrays
 
 CLIENT = "tritonclient.grpc"
+CHECKED = "health, metadata, statistics, every dtype, streams, times, 12 MB, mistakes"
 
 # No answer takes longer.
 DEADLINE = 60.0
+
+
+def version() -> str:
+    return metadata.version("tritonclient")
 
 
 def asked(array: np.ndarray, name: str = "INPUT0") -> triton.InferInput:
@@ -31,9 +37,9 @@ def check_health_and_metadata(address: str) -> None:
         assert client.is_model_ready("simple", "1")
         assert client.get_server_metadata().name == "loadonce"
         assert "statistics" in client.get_server_metadata(as_json=True)["extensions"]
-        metadata = client.get_model_metadata("simple")
-        assert [tensor.name for tensor in metadata.inputs] == ["INPUT0", "INPUT1"]
-        assert list(metadata.outputs[0].shape) == [1, 16]
+        model = client.get_model_metadata("simple")
+        assert [tensor.name for tensor in model.inputs] == ["INPUT0", "INPUT1"]
+        assert list(model.outputs[0].shape) == [1, 16]
         config = client.get_model_config("simple").config
         assert config.input[0].data_type == triton.model_config_pb2.TYPE_INT32
         index = client.get_model_repository_index()
@@ -143,7 +149,9 @@ def check_timeouts(address: str) -> None:
         late = "DEADLINE_EXCEEDED"
         inputs = [asked(rows(1))]
         for limit in ({"client_timeout": 1e-6}, {"timeout": 1}):
-            refused(late, lambda limit=limit: client.infer("identity_FP32", inputs, **limit))
+            refused(
+                late, lambda limit=limit: client.infer("identity_FP32", inputs, **limit)
+            )
         assert client.infer("identity_FP32", inputs, client_timeout=DEADLINE)
 
 

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import tritonclient.grpc.aio as triton
-from triton_grpc import asked, rows
+from triton_grpc import asked, rows, version
 from values import arrays
 
 CLIENT = "tritonclient.grpc.aio"
+CHECKED = "health, every dtype, streams, 200 requests at once"
+
+__all__ = ["version"]
 
 
 def check_health_and_every_dtype(address: str) -> None:
