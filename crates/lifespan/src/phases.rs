@@ -88,7 +88,7 @@ impl Config {
         let listener = listener::bind(self.listen, self.limits.backlog)?;
         let address = listener.local_addr().map_err(|source| BindError { address: self.listen, source })?;
         let board = Arc::new(Board::new(self.rules));
-        let health = Health::new(self.paths, self.resources_key, board.view());
+        let health = Health::new(self.paths.clone(), self.resources_key, board.view());
         let meanwhile = shell::meanwhile(meanwhile(board.view()), board.view());
         let shell = Arc::new(Shell::new(health, meanwhile));
         let (commander, orders) = Commander::new(self.drain.linger);

@@ -12,6 +12,7 @@ mod exit_codes;
 mod fakes;
 mod loading;
 mod models;
+mod platforms;
 mod support;
 mod v1;
 mod wrong_files;

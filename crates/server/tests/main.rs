@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod compression;
+mod platform;
 mod predict;
 mod support;
 mod telemetry;

@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 pub(crate) struct Served {
     pub(crate) models: Models,
     pub(crate) router: Router,
+    pub(crate) api: Api,
     pub(crate) board: Board,
 }
 
@@ -57,7 +58,13 @@ impl Served {
         let examples = BTreeMap::from([("m".to_owned(), example)]);
         let limits = Limits { body_bytes: BODY_LIMIT };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits, examples);
-        Self { models, router: api.routes(), board }
+        Self { models, router: api.clone().routes(), api, board }
+    }
+
+    /// One good fake, `m`, with predictions at a further path.
+    pub(crate) async fn with_predict_path(path: &str) -> Self {
+        let served = Self::one().await;
+        Self { router: served.api.clone().routes_and(path), ..served }
     }
 
     /// One good fake, `m`.

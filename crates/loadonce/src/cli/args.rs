@@ -58,6 +58,12 @@ struct Serve {
     /// Port to listen on; 0 for any free one, which is printed [default: 8000]
     #[arg(long)]
     port: Option<String>,
+    /// A further path that answers probes as /v2/health/ready and /ping do
+    #[arg(long, value_name = "PATH")]
+    health_path: Option<String>,
+    /// A further path that takes predictions of the only model, as /v1/models/NAME:predict does
+    #[arg(long, value_name = "PATH")]
+    predict_path: Option<String>,
     /// Time to go on answering after being told to stop, for load balancers to notice [default: 0s]
     #[arg(long, value_name = "TIME")]
     drain_delay: Option<String>,
@@ -144,11 +150,13 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve { load, host, port, drain_delay, drain_timeout, max_body_bytes, max_connections } = serve;
+                let Serve { load, host, port, drain_delay, drain_timeout, max_body_bytes, max_connections, .. } = serve;
                 let mut arguments = load.arguments(Action::Serve);
                 arguments.add([
                     ("host", host),
                     ("port", port),
+                    ("health_path", serve.health_path),
+                    ("predict_path", serve.predict_path),
                     ("drain_delay", drain_delay),
                     ("drain_timeout", drain_timeout),
                     ("max_body_bytes", max_body_bytes),

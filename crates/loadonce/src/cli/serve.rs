@@ -36,7 +36,14 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.address()));
     let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
-    let routes = move |registry| Api::new(registry, telemetry, limits, examples).routes();
+    let predict_path = settings.predict_path.clone();
+    let routes = move |registry| {
+        let api = Api::new(registry, telemetry, limits, examples);
+        match predict_path {
+            Some(path) => api.routes_and(&path),
+            None => api.routes(),
+        }
+    };
     let report = loaded.serve(routes, shutdown).await;
     herald.abort();
     Ok(close(&settings, &report))
@@ -53,13 +60,19 @@ fn found(settings: &Settings) -> Result<(Vec<ModelSpec>, BTreeMap<String, Exampl
 fn config(settings: &Settings) -> Config {
     Config {
         listen: SocketAddr::new(settings.host, settings.port),
-        paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
+        paths: paths(settings),
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
         limits: Limits { max_connections: settings.max_connections, ..Limits::default() },
         resources_key: "models",
         ..Config::default()
     }
+}
+
+/// Where probes ask: `/ping` is SageMaker's path, another one may be the platform's choice.
+fn paths(settings: &Settings) -> Paths {
+    let also_ready = settings.health_path.iter().cloned().chain(["/ping".to_owned()]).collect();
+    Paths { live: "/v2/health/live", ready: "/v2/health/ready", also_ready, startup: None }
 }
 
 /// What readiness tolerates.

@@ -3,6 +3,7 @@
 mod body;
 mod compression;
 mod page;
+mod platform;
 mod predict;
 mod target;
 mod telemetry;
@@ -17,8 +18,17 @@ use http::{Method, Uri};
 use crate::api::{Api, Telemetry};
 use crate::error::{ApiError, ApiErrorKind};
 
-/// Every route of the server but its health.
-pub(crate) fn routes(api: Api) -> Router {
+/// Every route of the server but its health; at `predict_path` predictions of the only model.
+pub(crate) fn routes(api: Api, predict_path: Option<&str>) -> Router {
+    let routes = protocol_routes(api.clone());
+    let routes = match predict_path {
+        Some(path) => platform::with_predict_path(path, api, routes),
+        None => routes,
+    };
+    routes.layer(compression::unpack()).layer(compression::pack())
+}
+
+fn protocol_routes(api: Api) -> Router {
     let telemetry = telemetry_routes(api.telemetry().clone());
     Router::new()
         .route("/", get(page::show))
@@ -42,12 +52,11 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/v1/models/{name}/versions/{version}/metadata", get(v1::metadata))
         .route("/v1/models/{name}/labels/{label}", get(v1::no_labels).post(v1::no_labels))
         .route("/v1/models/{name}/labels/{label}/metadata", get(v1::no_labels))
+        .route("/invocations", post(platform::invocations))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
         .merge(telemetry)
         .fallback(no_such_path)
-        .layer(compression::unpack())
-        .layer(compression::pack())
 }
 
 /// The routes that need no models.

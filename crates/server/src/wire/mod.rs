@@ -4,6 +4,7 @@ mod element;
 mod array;
 mod b64;
 mod write;
+pub(crate) mod either;
 pub(crate) mod raw;
 pub mod v1;
 pub mod v2;

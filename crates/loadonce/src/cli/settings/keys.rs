@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::value::PATH_SEPARATOR;
-use super::value::{duration, library, number, parse, path, quoted, show_duration, show_library, show_path};
+use super::value::{duration, library, number, parse, path, quoted, show_duration, show_library, show_path, url_path};
 
 /// How one setting is read and shown.
 pub(super) struct Key {
@@ -37,6 +37,16 @@ pub(super) const KEYS: &[Key] = &[
         name: "port",
         set: |settings, text| parse(text, "a port from 0 to 65535").map(|value| settings.port = value),
         show: |settings| Some(settings.port.to_string()),
+    },
+    Key {
+        name: "health_path",
+        set: |settings, text| url_path(text).map(|value| settings.health_path = Some(value)),
+        show: |settings| settings.health_path.as_deref().map(quoted),
+    },
+    Key {
+        name: "predict_path",
+        set: |settings, text| url_path(text).map(|value| settings.predict_path = Some(value)),
+        show: |settings| settings.predict_path.as_deref().map(quoted),
     },
     Key {
         name: "keep_going",

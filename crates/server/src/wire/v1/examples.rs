@@ -59,7 +59,9 @@ pub fn decode_examples(body: &[u8], task: Task, signature: &Signature) -> Result
     });
     let mut rows = rows.collect::<Result<Vec<_>, WireError>>()?;
     let table = table_of(&rows, &signature.inputs);
-    rows.iter_mut().for_each(|row| take_out(row, &table));
+    for row in &mut rows {
+        take_out(row, &table);
+    }
     let cells = table.gather("examples", &rows)?;
     let inputs = table.tensors(&cells, |row, column| format!("examples[{row}].{column}"))?;
     Ok(InferRequest { inputs, outputs: vec![output], ..InferRequest::default() })

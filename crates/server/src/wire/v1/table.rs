@@ -3,7 +3,7 @@
 //! The columns are those of the only tensor, or the tensors themselves. Every form of v1 that names columns, and CSV,
 //! comes down to cells here, so that each finds a missing or an unknown column the same way.
 
-use loadonce_core::{Dim, FillValue, NamedTensor, Shape, Tensor, TensorSpec};
+use loadonce_core::{DType, Dim, FillValue, NamedTensor, Shape, Tensor, TensorSpec};
 
 use super::fields::Fields;
 use crate::wire::write::{float, scalar};
@@ -78,9 +78,19 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The type of a column's elements.
+    pub(super) fn dtype(&self, column: usize) -> Option<DType> {
+        Some(self.spec(column)?.dtype)
+    }
+
     /// Whether a cell is one value, rather than a row of some tensor.
     pub(super) fn is_one_value(&self, column: usize) -> bool {
-        self.wide || self.specs.get(column).is_some_and(is_one_value_a_row)
+        self.wide || self.spec(column).is_some_and(is_one_value_a_row)
+    }
+
+    /// What a column belongs to.
+    fn spec(&self, column: usize) -> Option<&TensorSpec> {
+        self.specs.get(if self.wide { 0 } else { column })
     }
 
     /// What stands for a missing cell of that column.
