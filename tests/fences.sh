@@ -54,7 +54,7 @@ knows_only loadonce-engines loadonce-core -- \
 knows_only loadonce-lifespan loadonce-core -- \
     prost tonic rten onnx ort toml clap
 knows_only loadonce-server loadonce-core -- \
-    prost rten onnx ort toml clap
+    rten onnx ort toml clap
 
 # --- Sources ----------------------------------------------------------------------------------------------------------
 

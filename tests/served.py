@@ -86,7 +86,7 @@ class Server:
     def address(self) -> str:
         """The address that it says it listens on."""
         line = self.wait_for_line("listening on http://")
-        return line.split("http://")[1].split(",")[0]
+        return line.split("http://")[1].replace(",", " ").split()[0]
 
     def stop(self) -> None:
         """Tells it to stop, as a service manager does, and expects a clean end."""

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{LoadError, RunError};
 use crate::progress::Progress;
+use crate::request::SharedRun;
 use crate::spec::ModelSpec;
 use crate::{Signature, Tensor};
 
@@ -34,6 +35,12 @@ pub trait Model: Send + Sync {
     /// Threads that one run keeps busy, the caller's included.
     fn run_threads(&self) -> usize {
         1
+    }
+
+    /// Whether a run may wait for something but its own computation, such as another process: it then always has a
+    /// thread of its own.
+    fn may_block(&self) -> bool {
+        false
     }
 
     /// Options in effect, as the engine stored them, by key.
@@ -120,6 +127,38 @@ impl Batch {
     /// The inputs.
     pub fn inputs(&self) -> &[Tensor] {
         &self.inputs
+    }
+
+    /// Bytes of the inputs in memory.
+    pub fn byte_len(&self) -> usize {
+        self.inputs.iter().map(Tensor::byte_len).sum()
+    }
+
+    /// Whether the rows of both can stand in one batch.
+    pub fn has_rows_like(&self, other: &Self) -> bool {
+        self.inputs.len() == other.inputs.len()
+            && self.inputs.iter().zip(&other.inputs).all(|(own, others)| own.has_rows_like(others))
+    }
+
+    /// The rows of all in one batch, each copied once; `None` unless all have rows alike ([`Batch::has_rows_like`]).
+    pub fn concat(batches: &[&Self]) -> Option<Self> {
+        let first = batches.first()?;
+        let input = |position: usize| {
+            let parts = batches.iter().map(|batch| batch.inputs.get(position));
+            Tensor::concat(&parts.collect::<Option<Vec<_>>>()?)
+        };
+        (0..first.inputs.len()).map(input).collect::<Option<_>>().map(Self::new)
+    }
+
+    /// The run of this batch alone, for one request.
+    pub(crate) fn own_run(&self) -> SharedRun {
+        SharedRun { rows: self.row_count().unwrap_or(1), ..SharedRun::default() }
+    }
+
+    /// The number of rows, if it is not zero and each input has as many.
+    pub(crate) fn common_rows(&self) -> Option<usize> {
+        let rows = self.row_count().filter(|rows| *rows > 0)?;
+        self.inputs.iter().all(|input| input.shape().first() == Some(&rows)).then_some(rows)
     }
 
     /// Length of the inputs' first axis; `None` without inputs or for a scalar one.

@@ -50,8 +50,8 @@ pub use self::error::{ErrorKind, InferError, LoadError, LoadErrorKind, LookupErr
 pub use self::progress::Progress;
 pub use self::queue::QueueLoad;
 pub use self::registry::Registry;
-pub use self::request::{InferRequest, InferResponse, NamedTensor, Parameter, Timing};
+pub use self::request::{InferRequest, InferResponse, NamedTensor, Parameter, SharedRun, Timing};
 pub use self::running::{ModelHandle, RunningModel};
 pub use self::signature::{Dim, FillValue, RequestError, Signature, TensorSpec};
-pub use self::spec::{Limits, ModelFile, ModelSpec};
+pub use self::spec::{Batching, Limits, ModelFile, ModelSpec, SharedRuns};
 pub use self::tensor::{DType, Element, Shape, Strings, Tensor, TensorError};

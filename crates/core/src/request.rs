@@ -55,6 +55,24 @@ pub struct InferResponse {
     pub timing: Timing,
 }
 
+/// A run, as one of its requests sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedRun {
+    /// Requests that shared the run, this one included.
+    pub requests: usize,
+    /// Rows of the run: of the first axis of its first input, 1 where there is none.
+    pub rows: usize,
+    /// Whether this request came first. One request of each run did, so whoever counts those counts runs.
+    pub leads: bool,
+}
+
+impl Default for SharedRun {
+    /// A run of one row for one request.
+    fn default() -> Self {
+        Self { requests: 1, rows: 1, leads: true }
+    }
+}
+
 /// Where a request's time went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
@@ -62,4 +80,6 @@ pub struct Timing {
     pub queue: Duration,
     /// In the model.
     pub run: Duration,
+    /// The run that the request was part of.
+    pub shared: SharedRun,
 }

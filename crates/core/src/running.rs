@@ -1,19 +1,18 @@
 //! A loaded model that answers: its owner, and the handle that requests go through.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use crate::engine::{Model, Session};
+use crate::engine::{Batch, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
-use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Worker};
-use crate::request::{InferRequest, InferResponse, NamedTensor};
+use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Worker, unless_panicked};
+use crate::request::{InferRequest, InferResponse, NamedTensor, Timing};
 use crate::signature::Signature;
-use crate::spec::ModelSpec;
+use crate::spec::{Batching, ModelSpec};
 use crate::status::{Component, Stage};
 
 /// The owner of a loaded model and its sessions' threads. Dropping it finishes what waits and unloads the model.
@@ -33,6 +32,8 @@ struct Inner {
     version: String,
     engine: &'static str,
     signature: Arc<Signature>,
+    /// Whether requests may share runs.
+    shares_runs: bool,
     timeout: Duration,
     queue: Arc<Queue>,
 }
@@ -44,30 +45,33 @@ pub(crate) struct Parts<'a> {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) signature: Arc<Signature>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
+    pub(crate) batching: Batching,
 }
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, sessions } = parts;
-        let queue = Arc::new(Queue::new(spec.limits.queue));
+        let Parts { spec, engine, model, signature, sessions, batching } = parts;
+        let rules = Rules { capacity: spec.limits.queue, batching, direct: !model.may_block() };
+        let threads = sessions.len();
+        let queue = Arc::new(Queue::new(rules, sessions));
         let worker = Arc::new(Worker {
             queue: Arc::clone(&queue),
             model,
             signature: Arc::clone(&signature),
             component: Arc::clone(&component),
-            panics: AtomicU32::new(0),
         });
         let handle = ModelHandle(Arc::new(Inner {
             name: spec.name.clone(),
             version: spec.version.clone(),
             engine,
             signature,
+            shares_runs: batching.max_rows > 1,
             timeout: spec.limits.timeout,
             queue,
         }));
-        let mut running = Self { handle, threads: Vec::with_capacity(sessions.len()), component };
-        for session in sessions {
-            running.threads.push(spawn(&worker, session, &spec.name)?);
+        let mut running = Self { handle, threads: Vec::with_capacity(threads), component };
+        for _ in 0..threads {
+            running.threads.push(spawn(&worker, &spec.name)?);
         }
         Ok(running)
     }
@@ -94,18 +98,19 @@ impl Drop for RunningModel {
         self.handle.0.queue.close("it is being unloaded");
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
-                tracing::error!(model = self.handle.name(), "a session's thread panicked");
+                tracing::error!(model = self.handle.name(), "a thread of the model panicked");
             }
         }
+        self.handle.0.queue.drop_sessions();
     }
 }
 
-fn spawn(worker: &Arc<Worker>, session: Box<dyn Session>, name: &str) -> Result<JoinHandle<()>, LoadError> {
+fn spawn(worker: &Arc<Worker>, name: &str) -> Result<JoinHandle<()>, LoadError> {
     let worker = Arc::clone(worker);
     std::thread::Builder::new()
         .name(format!("run-{name}"))
-        .spawn(move || worker.serve(session))
-        .map_err(|error| LoadError::new(LoadErrorKind::Internal, "cannot start a session's thread").caused_by(error))
+        .spawn(move || worker.serve())
+        .map_err(|error| LoadError::new(LoadErrorKind::Internal, "cannot start a thread of the model").caused_by(error))
 }
 
 impl ModelHandle {
@@ -145,12 +150,28 @@ impl ModelHandle {
         let timeout = request.timeout.map_or(self.0.timeout, |timeout| timeout.min(self.0.timeout));
         let selection = self.signature().select(&request.outputs)?;
         let batch = self.signature().arrange(request.inputs)?;
-        let (reply, answer) = oneshot::channel();
-        let job = Job { batch, reply, arrived: Instant::now(), span: Span::current() };
-        self.0.queue.push(job).map_err(|refused| self.refusal(refused))?;
-        let Answer { outputs, timing } = self.receive(answer, timeout).await?;
+        let Answer { outputs, timing } = match self.0.queue.borrow(&batch) {
+            Some(session) => self.run(session, &batch)?,
+            None => self.queue(batch, timeout).await?,
+        };
         let outputs = selection.into_iter().map(|position| self.named(position, &outputs)).collect();
         Ok(InferResponse { id: request.id, outputs, timing })
+    }
+
+    /// Runs a quick request where it arrived.
+    fn run(&self, mut session: Box<dyn Session>, batch: &Batch) -> Result<Answer, RunError> {
+        let (outcome, run) = self.0.queue.run(&mut *session, batch, self.signature());
+        self.0.queue.done(unless_panicked(session, &outcome), 1);
+        let timing = Timing { queue: Duration::ZERO, run, shared: batch.own_run() };
+        outcome.map(|outputs| Answer { outputs, timing })
+    }
+
+    async fn queue(&self, batch: Batch, timeout: Duration) -> Result<Answer, InferError> {
+        let (reply, answer) = oneshot::channel();
+        let rows = self.0.shares_runs.then(|| batch.common_rows()).flatten();
+        let job = Job { batch, rows, reply, arrived: Instant::now(), span: Span::current() };
+        self.0.queue.push(job).map_err(|refused| self.refusal(refused))?;
+        self.receive(answer, timeout).await
     }
 
     async fn receive(

@@ -39,6 +39,8 @@ pub struct ModelSpec {
     pub labels: BTreeMap<String, Vec<String>>,
     /// Bounds.
     pub limits: Limits,
+    /// How requests share runs.
+    pub batching: Batching,
     /// The model's samples.
     pub samples: Arc<dyn SampleSource>,
 }
@@ -52,6 +54,44 @@ pub struct Limits {
     pub sessions: usize,
     /// Time a request may take, waiting included.
     pub timeout: Duration,
+}
+
+/// How requests of a model whose first axis is free share a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Whether they do.
+    pub shared_runs: SharedRuns,
+    /// Rows of one run; requests that are larger by themselves run alone. 1 is no batching.
+    pub max_rows: usize,
+    /// Bytes of the inputs of one run, in the same way.
+    pub max_bytes: usize,
+    /// How long the oldest request may wait for others though a session is free.
+    pub max_delay: Duration,
+}
+
+/// When requests share runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SharedRuns {
+    /// Where samples have shown that it changes no answer.
+    #[default]
+    WhereProven,
+    /// The operator says that it changes no answer; samples that show the opposite are an error.
+    Always,
+    /// Every request has a run of its own.
+    Never,
+}
+
+impl Batching {
+    /// No request shares a run.
+    pub const OFF: Self =
+        Self { shared_runs: SharedRuns::Never, max_rows: 1, max_bytes: usize::MAX, max_delay: Duration::ZERO };
+}
+
+impl Default for Batching {
+    /// Where proven: 64 rows, 16 MiB, no delay.
+    fn default() -> Self {
+        Self { shared_runs: SharedRuns::default(), max_rows: 64, max_bytes: 16 << 20, max_delay: Duration::ZERO }
+    }
 }
 
 impl Limits {
@@ -83,6 +123,7 @@ impl ModelSpec {
             missing: BTreeMap::new(),
             labels: BTreeMap::new(),
             limits: Limits::default(),
+            batching: Batching::default(),
             samples: Arc::new(NoSamples),
         }
     }

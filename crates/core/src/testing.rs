@@ -24,6 +24,7 @@ pub struct FakeEngine {
 
 /// What a load does.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a list of independent misdeeds")]
 pub struct Script {
     /// Waits for [`FakeEngine::open_gate`] before the load ends.
     pub gated: bool,
@@ -35,6 +36,10 @@ pub struct Script {
     pub bytes: u64,
     /// Allows one run at a time.
     pub exclusive: bool,
+    /// Adds to each row how many others there are.
+    pub mixes_rows: bool,
+    /// Does not claim that runs may block: then requests run where they arrive, and none may be told to wait.
+    pub quick: bool,
 }
 
 /// What was done to a fake engine.
@@ -71,8 +76,7 @@ struct FakeModel {
 }
 
 struct FakeSession {
-    counts: Arc<Counts>,
-    gate: Arc<Gate>,
+    engine: FakeEngine,
 }
 
 impl FakeEngine {
@@ -163,10 +167,13 @@ impl Model for FakeModel {
         Footprint { copies: 1, weight_bytes: self.engine.script.bytes }
     }
 
+    fn may_block(&self) -> bool {
+        !self.engine.script.quick
+    }
+
     fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {
         self.engine.counts.sessions.fetch_add(1, Ordering::SeqCst);
-        let FakeEngine { counts, gate, .. } = self.engine.clone();
-        Ok(Box::new(FakeSession { counts, gate }))
+        Ok(Box::new(FakeSession { engine: self.engine.clone() }))
     }
 }
 
@@ -178,7 +185,8 @@ impl Drop for FakeModel {
 
 impl Session for FakeSession {
     fn run(&mut self, batch: &Batch) -> Result<Outputs, RunError> {
-        self.counts.runs.fetch_add(1, Ordering::SeqCst);
+        let FakeEngine { script, counts, gate } = &self.engine;
+        counts.runs.fetch_add(1, Ordering::SeqCst);
         let input = &batch.inputs()[0];
         let elements = input.as_slice::<f32>().map_err(|error| RunError::Failed(error.to_string()))?;
         let trigger = elements.first().copied().unwrap_or_default();
@@ -187,9 +195,11 @@ impl Session for FakeSession {
             return Err(RunError::Failed("as it was told".to_owned()));
         }
         if trigger == TRIGGER_WAIT {
-            self.gate.pass(|| false);
+            gate.pass(|| false);
         }
-        let doubled = elements.iter().map(|element| element * 2.0).collect();
+        let others =
+            if script.mixes_rows { f32::from(u16::try_from(elements.len() / 2 - 1).unwrap_or(0)) } else { 0.0 };
+        let doubled = elements.iter().map(|element| element * 2.0 + others).collect();
         let output =
             Tensor::from_vec(input.shape().clone(), doubled).map_err(|error| RunError::Failed(error.to_string()))?;
         if trigger == TRIGGER_LOSE_ROW {

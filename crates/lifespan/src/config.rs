@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use loadonce_core::status::ReadyRules;
 
+use crate::address::Address;
+
 /// Settings of a process. Every wait and every queue of the shell has its bound here.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where to listen: the same routes are served at each address. Without any, nobody is served.
+    pub listen: Vec<Address>,
     /// The paths that the shell answers itself.
     pub paths: Paths,
     /// What readiness tolerates.
@@ -75,9 +77,9 @@ pub struct Limits {
 }
 
 impl Config {
-    /// The defaults, listening on `listen`.
+    /// The defaults, listening on a TCP port; port 0 takes a free one.
     pub fn new(listen: impl Into<SocketAddr>) -> Self {
-        Self { listen: listen.into(), ..Self::default() }
+        Self { listen: vec![Address::Tcp(listen.into())], ..Self::default() }
     }
 }
 
@@ -85,7 +87,7 @@ impl Default for Config {
     /// Listens on 127.0.0.1:8080; an application without resources may be ready.
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into()],
             paths: Paths::default(),
             rules: ReadyRules { allow_empty: true, keep_going: false },
             startup_timeout: None,

@@ -3,15 +3,16 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use loadonce_core::status::Snapshot;
 
-/// The address could not be taken.
+use crate::address::Address;
+
+/// An address could not be taken.
 #[derive(Debug)]
 pub struct BindError {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     pub(crate) source: io::Error,
 }
 
@@ -65,7 +66,7 @@ pub enum RunError {
     /// The process could not listen for signals.
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
-    /// The address could not be taken.
+    /// An address could not be taken.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Startup failed.
@@ -75,8 +76,8 @@ pub enum RunError {
 
 impl BindError {
     /// The address asked for.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// What the operating system said, to branch on.
@@ -85,10 +86,22 @@ impl BindError {
     }
 
     fn advice(&self) -> &'static str {
-        match self.source.kind() {
-            io::ErrorKind::AddrInUse => "; another process listens there: stop it, or choose another port",
-            io::ErrorKind::AddrNotAvailable => "; this machine has no such address: 0.0.0.0 or [::] takes all it has",
-            io::ErrorKind::PermissionDenied => "; choose a port above 1023, or grant CAP_NET_BIND_SERVICE",
+        match (&self.address, self.source.kind()) {
+            (Address::Tcp(_), io::ErrorKind::AddrInUse) => {
+                "; another process listens there: stop it, or choose another port"
+            }
+            (Address::Tcp(_), io::ErrorKind::AddrNotAvailable) => {
+                "; this machine has no such address: 0.0.0.0 or [::] takes all it has"
+            }
+            (Address::Tcp(_), io::ErrorKind::PermissionDenied) => {
+                "; choose a port above 1023, or grant CAP_NET_BIND_SERVICE"
+            }
+            (Address::Unix(_), io::ErrorKind::AddrInUse) => {
+                "; another process listens there: stop it, or choose another path"
+            }
+            (Address::Unix(_), io::ErrorKind::AlreadyExists) => "; remove it, or choose another path",
+            (Address::Unix(_), io::ErrorKind::NotFound) => "; make the folder first",
+            (Address::Unix(_), io::ErrorKind::PermissionDenied) => "; this user must be allowed to write in the folder",
             _ => "",
         }
     }

@@ -1,4 +1,4 @@
-//! The HTTP shell of a model server, for any axum application: it takes its port first, builds what the application
+//! The HTTP shell of a model server, for any axum application: it takes its addresses first, builds what the application
 //! needs exactly once, is never ready too early, and loses no request when it stops.
 //!
 //! The process' life is a row of types that consume each other, so that the wrong order does not compile:
@@ -91,6 +91,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod config;
 mod phases;
 mod startup;
@@ -110,6 +111,7 @@ pub mod testing;
 pub use loadonce_core::Progress;
 pub use loadonce_core::status;
 
+pub use self::address::{Address, Peer};
 pub use self::config::{Config, Drain, Limits, Paths};
 pub use self::error::{BindError, Failed, RunError, StartupError, StartupErrorKind};
 pub use self::phases::{Bound, Loaded};

@@ -1,6 +1,5 @@
 //! The process' life as types that consume each other: [`Config`] binds, [`Bound`] loads, [`Loaded`] serves.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,11 +7,12 @@ use loadonce_core::status::{Board, Phase, StatusView};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 
+use crate::address::Address;
 use crate::config::Config;
 use crate::connection::Context;
 use crate::error::{BindError, Failed, StartupError};
 use crate::health::Health;
-use crate::listener::{self, Listener};
+use crate::listener::{Listener, ServerSocket};
 use crate::orders::Commander;
 use crate::report::Report;
 use crate::shell::{self, Shell};
@@ -35,7 +35,7 @@ pub struct Loaded<S> {
 #[derive(Debug)]
 struct Server {
     config: Config,
-    address: SocketAddr,
+    addresses: Vec<Address>,
     board: Arc<Board>,
     shell: Arc<Shell>,
     startup: Arc<startup::Shared>,
@@ -60,11 +60,11 @@ enum Ending {
 }
 
 impl Config {
-    /// Takes the address and begins to answer: `live` says yes, `ready` no, everything else 503.
+    /// Takes all addresses and begins to answer: `live` says yes, `ready` no, everything else 503.
     ///
     /// # Errors
     ///
-    /// When the address cannot be taken, at once.
+    /// When an address cannot be taken, at once; then none is.
     ///
     /// # Panics
     ///
@@ -78,15 +78,14 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When the address cannot be taken, at once.
+    /// When an address cannot be taken, at once; then none is.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime.
     #[expect(clippy::unused_async, reason = "it needs the runtime, which `async` says in the signature")]
     pub async fn bind_with(self, meanwhile: impl FnOnce(StatusView) -> Router) -> Result<Bound, BindError> {
-        let listener = listener::bind(self.listen, self.limits.backlog)?;
-        let address = listener.local_addr().map_err(|source| BindError { address: self.listen, source })?;
+        let (addresses, sockets) = self.take_addresses()?;
         let board = Arc::new(Board::new(self.rules));
         let health = Health::new(self.paths.clone(), self.resources_key, board.view());
         let meanwhile = shell::meanwhile(meanwhile(board.view()), board.view());
@@ -94,17 +93,27 @@ impl Config {
         let (commander, orders) = Commander::new(self.drain.linger);
         let context = Context::new(Arc::clone(&shell), orders, self.limits, self.drain);
         board.enter(Phase::Loading);
-        let listener = tokio::spawn(Listener::new(listener, context).run());
+        let listener = tokio::spawn(Listener::new(sockets, context).run());
         let startup = Arc::new(startup::Shared::new(Arc::clone(&board)));
-        tracing::info!(%address, "listening");
-        Ok(Bound(Server { config: self, address, board, shell, startup, commander, listener }))
+        Ok(Bound(Server { config: self, addresses, board, shell, startup, commander, listener }))
+    }
+
+    /// All addresses or none, each with its socket.
+    fn take_addresses(&self) -> Result<(Vec<Address>, Vec<ServerSocket>), BindError> {
+        let take = |address: &Address| {
+            let socket = ServerSocket::bind(address, self.limits.backlog)?;
+            let taken = socket.address().map_err(|source| BindError { address: address.clone(), source })?;
+            tracing::info!(address = %taken, "listening");
+            Ok((taken, socket))
+        };
+        self.listen.iter().map(take).collect()
     }
 }
 
 impl Bound {
-    /// The address taken, with the port that port 0 became.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address
+    /// The addresses taken, in the order of [`Config::listen`], with the ports that port 0 became.
+    pub fn addresses(&self) -> &[Address] {
+        &self.0.addresses
     }
 
     /// A handle that reads where everything stands.
@@ -154,9 +163,9 @@ impl Bound {
 }
 
 impl<S> Loaded<S> {
-    /// The address taken.
-    pub fn address(&self) -> SocketAddr {
-        self.server.address
+    /// The addresses taken, in the order of [`Config::listen`].
+    pub fn addresses(&self) -> &[Address] {
+        &self.server.addresses
     }
 
     /// A handle that reads where everything stands.
@@ -177,7 +186,7 @@ impl<S> Loaded<S> {
         // The routes first: ready is said after it is true.
         server.shell.replace_routes(routes(state));
         server.board.enter(Phase::Ready);
-        tracing::info!(address = %server.address, uptime = ?server.board.view().snapshot().uptime, "ready");
+        tracing::info!(uptime = ?server.board.view().snapshot().uptime, "ready");
         let ended = server.until_told(&mut shutdown).await;
         // Not ready first, before anything is taken away.
         server.board.enter(Phase::Draining);

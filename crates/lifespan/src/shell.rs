@@ -1,6 +1,5 @@
 //! What answers a request: the shell's own paths first, then the routes that are in place at this moment.
 
-use std::net::SocketAddr;
 use std::sync::{PoisonError, RwLock};
 
 use axum::Router;
@@ -12,6 +11,7 @@ use hyper::body::Incoming;
 use loadonce_core::status::StatusView;
 use tower::ServiceExt as _;
 
+use crate::address::Peer;
 use crate::health::{self, Health};
 use crate::panic::CatchPanic;
 use crate::tally::Tally;
@@ -41,13 +41,16 @@ impl Shell {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, peer: SocketAddr, request: Request<Incoming>) -> Response {
+    pub(crate) async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response {
         if let Some(response) = self.health.answer(request.method(), request.uri().path()) {
             return response;
         }
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Peer::Tcp(address) = peer {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
         match CatchPanic::new(routes.oneshot(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},

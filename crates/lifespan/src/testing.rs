@@ -7,6 +7,7 @@ use loadonce_core::status::StatusView;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::address::Address;
 use crate::config::Config;
 use crate::error::{RunError, StartupError};
 use crate::report::Report;
@@ -62,9 +63,10 @@ impl TestApp {
         F: AsyncFnOnce(&Startup) -> Result<S, StartupError> + Send + 'static,
         R: FnOnce(S) -> Router + Send + 'static,
     {
-        let config = Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..config };
+        let config = Config { listen: Config::new((Ipv4Addr::LOCALHOST, 0)).listen, ..config };
         let loaded = config.bind().await?.load(startup).await?;
-        let (address, status) = (loaded.address(), loaded.status());
+        let address = loaded.addresses().iter().find_map(Address::tcp).expect("it listens on a TCP port");
+        let status = loaded.status();
         let ((stop, stopped), (at_once, again)) = (oneshot::channel(), oneshot::channel());
         // A test that drops the app without stopping it stops it too.
         let shutdown = Shutdown::on(async { drop(stopped.await) }).at_once_on(async { drop(again.await) });

@@ -4,12 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use axum::Router;
-use loadonce_lifespan::Drain;
 use loadonce_lifespan::status::Phase;
+use loadonce_lifespan::{Address, Drain};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use crate::support::{Client, Gate, bound, config, get_once, loaded, serving, within_deadline};
+use crate::support::{Client, Gate, bound, config, get_once, is_refusal, loaded, serving, within_deadline};
 
 /// So long that a test which ends before its deadline has not waited for it.
 const FOR_EVER: Duration = Duration::from_hours(1);
@@ -19,7 +19,7 @@ async fn during_the_delay_it_is_not_ready_but_answers_as_before() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving(Drain { delay: FOR_EVER, ..Drain::default() }, gate.routes()).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         assert_eq!(client.get("/health/ready").await.status, 200);
         serving.ask.send(()).unwrap();
         serving.status.wait_until(|now| now.phase == Phase::Draining).await;
@@ -28,7 +28,7 @@ async fn during_the_delay_it_is_not_ready_but_answers_as_before() {
         assert_eq!(client.get("/health/live").await.status, 200);
         let answer = client.get("/quick").await;
         assert_eq!((answer.status, answer.is_last()), (200, false));
-        assert_eq!(get_once(serving.address, "/quick").await.status, 200, "a new connection");
+        assert_eq!(get_once(&serving.address, "/quick").await.status, 200, "a new connection");
         serving.ask_again.send(()).unwrap();
         assert!(serving.report.await.unwrap().at_once);
     })
@@ -40,11 +40,11 @@ async fn a_request_in_flight_is_answered_and_told_to_be_the_last() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving(Drain { linger: FOR_EVER, ..Drain::default() }, gate.routes()).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         client.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n").await;
         gate.entered().await;
         serving.ask.send(()).unwrap();
-        refused(serving.address).await;
+        refused(&serving.address).await;
         gate.let_go(1);
         let answer = client.answer().await.unwrap();
         assert_eq!((answer.status, answer.is_last()), (200, true));
@@ -63,16 +63,16 @@ async fn nobody_new_comes_in_once_answers_say_close() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving(Drain::default(), gate.routes()).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         client.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n").await;
         gate.entered().await;
-        let (address, draining) = (serving.address, tokio::spawn(serving.stop()));
-        let mut kept = Client::connect(address).await;
+        let (address, draining) = (serving.address.clone(), tokio::spawn(serving.stop()));
+        let mut kept = Client::connect(&address).await;
         while !kept.get("/quick").await.is_last() {}
         // The listener is told at the same moment as the connections.
         tokio::task::yield_now().await;
         // Handshakes that had begun are still completed at this time, others are put off until the port refuses them.
-        let late = Client::try_connect(address).await.err().map(|error| error.kind());
+        let late = Client::try_connect(&address).await.err().map(|error| error.kind());
         assert_eq!(late, Some(io::ErrorKind::ConnectionRefused));
         gate.let_go(1);
         assert!(client.answer().await.unwrap().is_last());
@@ -87,7 +87,7 @@ async fn a_request_that_takes_too_long_is_cut_off_and_counted() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving(Drain { timeout: Duration::from_millis(20), ..Drain::default() }, gate.routes()).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         client.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n").await;
         gate.entered().await;
         let report = serving.stop().await;
@@ -103,7 +103,7 @@ async fn a_second_signal_ends_the_drain_at_once() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving(Drain { timeout: FOR_EVER, ..Drain::default() }, gate.routes()).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         client.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n").await;
         gate.entered().await;
         serving.ask.send(()).unwrap();
@@ -119,13 +119,13 @@ async fn a_second_signal_ends_the_drain_at_once() {
 async fn an_idle_connection_lingers_for_a_request_that_was_on_its_way() {
     within_deadline(async {
         let serving = serving(Drain { linger: FOR_EVER, ..Drain::default() }, Gate::new().routes()).await;
-        let mut used = Client::connect(serving.address).await;
+        let mut used = Client::connect(&serving.address).await;
         assert_eq!(used.get("/quick").await.status, 200);
-        let mut fresh = Client::connect(serving.address).await;
-        let mut half = Client::connect(serving.address).await;
+        let mut fresh = Client::connect(&serving.address).await;
+        let mut half = Client::connect(&serving.address).await;
         half.send("GET /quick HT").await;
         serving.ask.send(()).unwrap();
-        refused(serving.address).await;
+        refused(&serving.address).await;
         for client in [&mut used, &mut fresh] {
             let answer = client.get("/quick").await;
             assert_eq!((answer.status, answer.is_last()), (200, true));
@@ -144,9 +144,9 @@ async fn idle_connections_do_not_hold_the_process_up() {
     within_deadline(async {
         let drain = Drain { timeout: FOR_EVER, linger: Duration::from_millis(10), ..Drain::default() };
         let serving = serving(drain, Gate::new().routes()).await;
-        let mut used = Client::connect(serving.address).await;
+        let mut used = Client::connect(&serving.address).await;
         assert_eq!(used.get("/quick").await.status, 200);
-        let mut fresh = Client::connect(serving.address).await;
+        let mut fresh = Client::connect(&serving.address).await;
         serving.ask.send(()).unwrap();
         used.closed().await;
         fresh.closed().await;
@@ -160,7 +160,7 @@ async fn an_answer_is_not_taken_back_by_bytes_that_came_after_it() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving(Drain::default(), gate.routes()).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         client.send("GET /held HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await;
         gate.entered().await;
         // The request above was the connection's last. These are more than HTTP reads ahead, so some stay in the kernel.
@@ -178,13 +178,13 @@ async fn an_answer_is_not_taken_back_by_bytes_that_came_after_it() {
 async fn a_server_that_is_dropped_closes_its_socket() {
     within_deadline(async {
         let bound = bound().await;
-        let address = bound.address();
+        let address = bound.addresses()[0].clone();
         drop(bound);
-        refused(address).await;
+        refused(&address).await;
         let loaded = loaded(config()).await;
-        let address = loaded.address();
+        let address = loaded.addresses()[0].clone();
         drop(loaded);
-        refused(address).await;
+        refused(&address).await;
     })
     .await;
 }
@@ -202,8 +202,8 @@ async fn told_to_stop_before_it_serves_it_still_ends_well() {
 }
 
 /// Waits until no connection can be made any more.
-pub(crate) async fn refused(address: std::net::SocketAddr) {
-    while !Client::try_connect(address).await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+pub(crate) async fn refused(address: &Address) {
+    while !Client::try_connect(address).await.is_err_and(|error| is_refusal(&error)) {
         tokio::task::yield_now().await;
     }
 }

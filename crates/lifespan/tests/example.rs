@@ -11,7 +11,7 @@ use loadonce_lifespan::testing::TestApp;
 use crate::support::{Answer, Client, within_deadline};
 
 async fn predict(app: &TestApp, flower: &str) -> Answer {
-    let mut client = Client::connect(app.address()).await;
+    let mut client = Client::connect(&app.address().into()).await;
     let head = "POST /predict HTTP/1.1\r\nhost: test\r\ncontent-type: application/json";
     client.send(&format!("{head}\r\ncontent-length: {}\r\n\r\n{flower}", flower.len())).await;
     client.answer().await.unwrap()

@@ -1,24 +1,21 @@
 //! HTTP/2 without TLS, by prior knowledge.
 
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::body::Body;
 use http::{Request, Version};
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use loadonce_lifespan::Drain;
-use tokio::net::TcpStream;
+use loadonce_lifespan::{Address, Drain};
 use tokio::task::JoinHandle;
 
 use crate::drain::refused;
-use crate::support::{Gate, serving, within_deadline};
+use crate::support::{self, Gate, serving, within_deadline};
 
 type Connection = JoinHandle<Result<(), hyper::Error>>;
 
-async fn connect(address: SocketAddr) -> (SendRequest<Body>, Connection) {
-    let stream = TcpStream::connect(address).await.unwrap();
+async fn connect(address: &Address) -> (SendRequest<Body>, Connection) {
+    let stream = support::connect(address).await.unwrap();
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     (sender, tokio::spawn(connection))
 }
@@ -35,7 +32,7 @@ async fn get(sender: &mut SendRequest<Body>, path: &str) -> (u16, String) {
 async fn probes_and_routes_answer() {
     within_deadline(async {
         let serving = serving(Drain::default(), Gate::new().routes()).await;
-        let (mut sender, connection) = connect(serving.address).await;
+        let (mut sender, connection) = connect(&serving.address).await;
         assert_eq!(get(&mut sender, "/health/live").await, (200, "{\"live\":true}".to_owned()));
         assert_eq!(get(&mut sender, "/quick").await, (200, "\"quick\"".to_owned()));
         assert_eq!(get(&mut sender, "/none").await.0, 404);
@@ -51,7 +48,7 @@ async fn streams_in_flight_are_answered_while_draining() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving(Drain::default(), gate.routes()).await;
-        let (mut sender, connection) = connect(serving.address).await;
+        let (mut sender, connection) = connect(&serving.address).await;
         let requests: Vec<_> = (0..8)
             .map(|_| {
                 let mut sender = sender.clone();
@@ -62,7 +59,7 @@ async fn streams_in_flight_are_answered_while_draining() {
             gate.entered().await;
         }
         serving.ask.send(()).unwrap();
-        refused(serving.address).await;
+        refused(&serving.address).await;
         gate.let_go(8);
         for request in requests {
             assert_eq!(request.await.unwrap(), (200, "\"held\"".to_owned()));
@@ -81,8 +78,8 @@ async fn streams_in_flight_are_answered_while_draining() {
 async fn an_idle_connection_is_told_and_closes() {
     within_deadline(async {
         let serving = serving(Drain::default(), Router::new()).await;
-        let (unused, first) = connect(serving.address).await;
-        let (mut used, second) = connect(serving.address).await;
+        let (unused, first) = connect(&serving.address).await;
+        let (mut used, second) = connect(&serving.address).await;
         get(&mut used, "/health/live").await;
         assert!(serving.stop().await.is_clean());
         first.await.unwrap().unwrap();

@@ -25,7 +25,7 @@ async fn a_taken_port_fails_before_startup_runs() {
         let started = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&started);
         let second = async {
-            let bound = Config::new(first.address()).bind().await?;
+            let bound = Config { listen: first.addresses().to_vec(), ..config() }.bind().await?;
             let startup = async move |_: &Startup| {
                 seen.store(true, Ordering::Relaxed);
                 Ok(())
@@ -33,9 +33,9 @@ async fn a_taken_port_fails_before_startup_runs() {
             Ok(bound.load(startup).await)
         };
         let error: loadonce_lifespan::BindError = second.await.unwrap_err();
-        assert_eq!((error.kind(), error.address()), (io::ErrorKind::AddrInUse, first.address()));
+        assert_eq!((error.kind(), error.address()), (io::ErrorKind::AddrInUse, &first.addresses()[0]));
         let text = error.to_string();
-        assert!(text.starts_with(&format!("cannot listen on {}: ", first.address())), "{text}");
+        assert!(text.starts_with(&format!("cannot listen on {}: ", &first.addresses()[0])), "{text}");
         assert!(text.ends_with("stop it, or choose another port"), "{text}");
         assert!(!started.load(Ordering::Relaxed));
     })
@@ -46,12 +46,12 @@ async fn a_taken_port_fails_before_startup_runs() {
 async fn a_head_that_does_not_end_is_cut_off_but_an_idle_connection_is_not() {
     within_deadline(async {
         let serving = serving_with(limits(SHORT, FOR_EVER), Gate::new().routes()).await;
-        let mut idle = Client::connect(serving.address).await;
+        let mut idle = Client::connect(&serving.address).await;
         assert_eq!(idle.get("/quick").await.status, 200);
-        let mut slow = Client::connect(serving.address).await;
+        let mut slow = Client::connect(&serving.address).await;
         slow.send("GET /quick HTTP/1.1\r\nhost: te").await;
         slow.closed().await;
-        let mut used_and_slow = Client::connect(serving.address).await;
+        let mut used_and_slow = Client::connect(&serving.address).await;
         assert_eq!(used_and_slow.get("/quick").await.status, 200);
         used_and_slow.send("GET /quick").await;
         used_and_slow.closed().await;
@@ -66,8 +66,8 @@ async fn a_head_that_does_not_end_is_cut_off_but_an_idle_connection_is_not() {
 async fn a_connection_that_says_nothing_is_closed() {
     within_deadline(async {
         let serving = serving_with(limits(SHORT, FOR_EVER), Gate::new().routes()).await;
-        Client::connect(serving.address).await.closed().await;
-        let mut half_a_preface = Client::connect(serving.address).await;
+        Client::connect(&serving.address).await.closed().await;
+        let mut half_a_preface = Client::connect(&serving.address).await;
         half_a_preface.send("PRI * HT").await;
         half_a_preface.closed().await;
         serving.stop().await;
@@ -79,7 +79,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 async fn a_connection_that_waits_too_long_for_its_next_request_is_closed() {
     within_deadline(async {
         let serving = serving_with(limits(FOR_EVER, SHORT), Gate::new().routes()).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         assert_eq!(client.get("/quick").await.status, 200);
         client.closed().await;
         serving.stop().await;
@@ -92,12 +92,12 @@ async fn a_request_may_take_longer_than_every_other_bound() {
     within_deadline(async {
         let gate = Gate::new();
         let serving = serving_with(limits(SHORT, SHORT), gate.routes()).await;
-        let mut patient = Client::connect(serving.address).await;
+        let mut patient = Client::connect(&serving.address).await;
         patient.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n").await;
         gate.entered().await;
         // Three other connections have run into their bounds one after the other.
         for _ in 0..3 {
-            Client::connect(serving.address).await.closed().await;
+            Client::connect(&serving.address).await.closed().await;
         }
         gate.let_go(1);
         assert_eq!(patient.answer().await.unwrap().status, 200);
@@ -115,9 +115,9 @@ async fn a_peer_that_does_not_take_its_answer_does_not_hold_the_process_up() {
         let drain = Drain { timeout: FOR_EVER, ..Drain::default() };
         let large = Router::new().route("/", get(async || vec![0; 64 << 20]));
         let serving = serving_with(Config { limits, drain, ..config() }, large).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        client.readable().await;
+        client.receive().await.unwrap();
         serving.stop().await;
         drop(client);
     })
@@ -129,11 +129,11 @@ async fn connections_above_the_bound_wait_until_there_is_room() {
     within_deadline(async {
         let limits = Limits { max_connections: 2, ..Limits::default() };
         let serving = serving_with(Config { limits, ..config() }, Gate::new().routes()).await;
-        let mut first = Client::connect(serving.address).await;
-        let mut second = Client::connect(serving.address).await;
+        let mut first = Client::connect(&serving.address).await;
+        let mut second = Client::connect(&serving.address).await;
         assert_eq!(first.get("/quick").await.status, 200);
         assert_eq!(second.get("/quick").await.status, 200);
-        let mut third = Client::connect(serving.address).await;
+        let mut third = Client::connect(&serving.address).await;
         third.send("GET /quick HTTP/1.1\r\nhost: test\r\n\r\n").await;
         // The first two are still answered while the third is not.
         assert_eq!(first.get("/quick").await.status, 200);
@@ -153,10 +153,10 @@ async fn a_connection_that_waits_in_the_queue_is_answered_when_the_process_stops
         let limits = Limits { max_connections: 1, ..Limits::default() };
         let gate = Gate::new();
         let serving = serving_with(Config { limits, ..config() }, gate.routes()).await;
-        let mut first = Client::connect(serving.address).await;
+        let mut first = Client::connect(&serving.address).await;
         first.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n").await;
         gate.entered().await;
-        let mut queued = Client::connect(serving.address).await;
+        let mut queued = Client::connect(&serving.address).await;
         queued.send("GET /quick HTTP/1.1\r\nhost: test\r\n\r\n").await;
         serving.ask.send(()).unwrap();
         let answer = queued.answer().await.unwrap();
@@ -193,11 +193,11 @@ fn without_file_descriptors_it_answers_whom_it_has_and_goes_on_later() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(within_deadline(async {
         let serving = serving_with(config(), Gate::new().routes()).await;
-        let mut first = Client::connect(serving.address).await;
+        let mut first = Client::connect(&serving.address).await;
         assert_eq!(first.get("/quick").await.status, 200);
         // Without yielding, so that none of these is accepted before the descriptors are gone.
         let mut waiting = Vec::new();
-        while let Ok(stream) = std::net::TcpStream::connect(serving.address) {
+        while let Ok(stream) = std::net::TcpStream::connect(serving.address.tcp().unwrap()) {
             waiting.push(stream);
         }
         for _ in 0..10 {
@@ -221,11 +221,11 @@ async fn nonsense_is_refused_and_harms_nobody() {
             "GET  \r\n\r\n",
             "POST / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
         ] {
-            let mut client = Client::connect(serving.address).await;
+            let mut client = Client::connect(&serving.address).await;
             client.send(nonsense).await;
             assert_eq!(client.answer().await.unwrap().status, 400, "{nonsense:?}");
         }
-        assert_eq!(crate::support::get_once(serving.address, "/health/live").await.status, 200);
+        assert_eq!(crate::support::get_once(&serving.address, "/health/live").await.status, 200);
         serving.stop().await;
     })
     .await;

@@ -8,6 +8,7 @@ mod startup;
 mod serving;
 mod drain;
 mod no_lost_requests;
+mod listeners;
 mod limits;
 mod http2;
 mod signals;

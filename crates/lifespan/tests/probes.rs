@@ -15,7 +15,7 @@ use crate::support::{Client, bound, config, get_once, loaded, serve, within_dead
 async fn while_loading_it_is_live_not_ready_and_everything_else_waits() {
     within_deadline(async {
         let bound = bound().await;
-        let (address, status) = (bound.address(), bound.status());
+        let (address, status) = (bound.addresses()[0].clone(), bound.status());
         let (finish, blocked) = mpsc::channel();
         let loading = tokio::spawn(bound.load(async move |startup: &Startup| {
             let pool = startup.task("pool", async { Ok::<_, Infallible>("pool") });
@@ -32,10 +32,10 @@ async fn while_loading_it_is_live_not_ready_and_everything_else_waits() {
             tokio::task::yield_now().await;
         }
 
-        let live = get_once(address, "/health/live").await;
+        let live = get_once(&address, "/health/live").await;
         assert_eq!((live.status, live.json()), (200, json!({ "live": true })));
 
-        let ready = get_once(address, "/health/ready").await;
+        let ready = get_once(&address, "/health/ready").await;
         assert_eq!((ready.status, ready.headers["retry-after"].as_str()), (503, "1"));
         let body = ready.json();
         assert_eq!(body["ready"], false);
@@ -46,12 +46,12 @@ async fn while_loading_it_is_live_not_ready_and_everything_else_waits() {
         assert_eq!(body["resources"]["iris"]["bytes"], json!({ "read": 10, "total": 40 }));
         assert!(body["resources"]["iris"]["milliseconds"].is_u64());
 
-        let other = get_once(address, "/predict").await;
+        let other = get_once(&address, "/predict").await;
         assert_eq!((other.status, other.headers["retry-after"].as_str()), (503, "1"));
         let expected = "not ready: loading, 1 of 2 done; waiting for 'iris' (loading, 10 of 40 bytes)";
         assert_eq!(other.json(), json!({ "error": expected }));
 
-        let startup = get_once(address, "/health/startup").await;
+        let startup = get_once(&address, "/health/startup").await;
         assert_eq!((startup.status, startup.json()["finished"].clone()), (503, json!(false)));
 
         finish.send("model").unwrap();
@@ -64,12 +64,12 @@ async fn while_loading_it_is_live_not_ready_and_everything_else_waits() {
 async fn loaded_is_not_ready_yet_and_serving_is() {
     within_deadline(async {
         let loaded = loaded(config()).await;
-        let before = get_once(loaded.address(), "/health/ready").await;
+        let before = get_once(&loaded.addresses()[0], "/health/ready").await;
         assert_eq!((before.status, before.json()["reason"].clone()), (503, json!("loading")));
         let serving = serve(loaded, Router::new()).await;
-        let after = get_once(serving.address, "/health/ready").await;
+        let after = get_once(&serving.address, "/health/ready").await;
         assert_eq!((after.status, after.json()), (200, json!({ "ready": true })));
-        let startup = get_once(serving.address, "/health/startup").await;
+        let startup = get_once(&serving.address, "/health/startup").await;
         assert_eq!(startup.status, 200);
         assert_eq!(startup.json()["finished"], true);
         assert!(startup.json()["phases"]["loading"].is_u64());
@@ -96,7 +96,7 @@ async fn ready_is_not_said_before_the_routes_are_built() {
 async fn a_connection_opened_while_loading_sees_the_routes_afterwards() {
     within_deadline(async {
         let bound = bound().await;
-        let mut client = Client::connect(bound.address()).await;
+        let mut client = Client::connect(&bound.addresses()[0]).await;
         assert_eq!(client.get("/greeting").await.status, 503);
         let loaded = bound.load(async |_: &Startup| Ok("hello")).await.unwrap();
         assert_eq!(client.get("/greeting").await.status, 503);
@@ -116,11 +116,11 @@ async fn routes_given_for_meanwhile_answer_while_loading_only() {
     within_deadline(async {
         let metrics = Router::new().route("/metrics", get(async || Json("few")));
         let bound = config().bind_with(|_| metrics).await.unwrap();
-        let address = bound.address();
-        assert_eq!(get_once(address, "/metrics").await.json(), "few");
-        assert_eq!(get_once(address, "/other").await.status, 503);
+        let address = bound.addresses()[0].clone();
+        assert_eq!(get_once(&address, "/metrics").await.json(), "few");
+        assert_eq!(get_once(&address, "/other").await.status, 503);
         let serving = serve(bound.load(async |_: &Startup| Ok(())).await.unwrap(), Router::new()).await;
-        assert_eq!(get_once(address, "/metrics").await.status, 404);
+        assert_eq!(get_once(&address, "/metrics").await.status, 404);
         serving.stop().await;
     })
     .await;
@@ -130,7 +130,7 @@ async fn routes_given_for_meanwhile_answer_while_loading_only() {
 async fn probes_know_get_and_head_only() {
     within_deadline(async {
         let bound = bound().await;
-        let mut client = Client::connect(bound.address()).await;
+        let mut client = Client::connect(&bound.addresses()[0]).await;
         for path in ["/health/live", "/health/ready", "/health/startup"] {
             let get = client.get(path).await;
             let head = client.ask("HEAD", path).await;
@@ -153,12 +153,12 @@ async fn paths_and_words_are_the_operators() {
         let also_ready = vec!["/ping".to_owned()];
         let paths = Paths { live: "/v2/health/live", ready: "/v2/health/ready", also_ready, startup: None };
         let bound = Config { paths, resources_key: "models", ..config() }.bind().await.unwrap();
-        assert_eq!(get_once(bound.address(), "/v2/health/live").await.status, 200);
-        assert_eq!(get_once(bound.address(), "/v2/health/ready").await.json()["models"], json!({}));
-        let mut client = Client::connect(bound.address()).await;
+        assert_eq!(get_once(&bound.addresses()[0], "/v2/health/live").await.status, 200);
+        assert_eq!(get_once(&bound.addresses()[0], "/v2/health/ready").await.json()["models"], json!({}));
+        let mut client = Client::connect(&bound.addresses()[0]).await;
         assert_eq!(client.get("/ping").await.json(), client.get("/v2/health/ready").await.json());
         assert_eq!(client.ask("POST", "/ping").await.status, 503);
-        let left_to_the_application = get_once(bound.address(), "/health/startup").await;
+        let left_to_the_application = get_once(&bound.addresses()[0], "/health/startup").await;
         assert_eq!(left_to_the_application.json(), json!({ "error": "not ready: loading" }));
     })
     .await;
@@ -176,7 +176,7 @@ async fn what_failed_and_is_tolerated_is_named() {
             Ok::<_, StartupError>(())
         };
         let serving = serve(bound.load(startup).await.unwrap(), Router::new()).await;
-        let ready = get_once(serving.address, "/health/ready").await;
+        let ready = get_once(&serving.address, "/health/ready").await;
         assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true, "without": ["broken"] })));
         serving.stop().await;
     })
@@ -188,7 +188,7 @@ async fn nothing_is_ready_where_nothing_was_not_asked_for() {
     within_deadline(async {
         let rules = ReadyRules { allow_empty: false, keep_going: false };
         let serving = serve(loaded(Config { rules, ..config() }).await, Router::new()).await;
-        let ready = get_once(serving.address, "/health/ready").await;
+        let ready = get_once(&serving.address, "/health/ready").await;
         assert_eq!((ready.status, ready.json()["reason"].clone()), (503, json!("nothing is declared to be served")));
         serving.stop().await;
     })
@@ -206,9 +206,9 @@ async fn readiness_follows_a_component_that_is_declared_later() {
             Ok(())
         };
         let serving = serve(bound().await.load(startup).await.unwrap(), Router::new()).await;
-        assert_eq!(get_once(serving.address, "/health/ready").await.status, 200);
+        assert_eq!(get_once(&serving.address, "/health/ready").await.status, 200);
         drop(component.await.unwrap());
-        let ready = get_once(serving.address, "/health/ready").await;
+        let ready = get_once(&serving.address, "/health/ready").await;
         assert_eq!((ready.status, ready.json()["reason"].clone()), (503, json!("'iris' is unloaded")));
         serving.stop().await;
     })

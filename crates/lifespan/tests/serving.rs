@@ -16,7 +16,7 @@ async fn a_handler_that_panics_is_answered_500_and_the_connection_lives_on() {
             .route("/panics", get(async || -> Json<u8> { panic!("bug") }))
             .route("/fine", get(async || Json("fine")));
         let serving = serving(Drain::default(), routes).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         let answer = client.get("/panics").await;
         assert_eq!((answer.status, answer.json()), (500, json!({ "error": "the request handler panicked" })));
         assert_eq!(client.get("/fine").await.status, 200);
@@ -31,7 +31,7 @@ async fn handlers_know_their_peer() {
     within_deadline(async {
         let peer = async |ConnectInfo(peer): ConnectInfo<SocketAddr>| Json(peer.ip().is_loopback());
         let serving = serving(Drain::default(), Router::new().route("/peer", get(peer))).await;
-        assert_eq!(crate::support::get_once(serving.address, "/peer").await.json(), true);
+        assert_eq!(crate::support::get_once(&serving.address, "/peer").await.json(), true);
         serving.stop().await;
     })
     .await;
@@ -43,7 +43,7 @@ async fn pipelined_requests_are_answered_in_order() {
         let routes =
             Router::new().route("/{number}", get(async |axum::extract::Path(n): axum::extract::Path<u32>| Json(n)));
         let serving = serving(Drain::default(), routes).await;
-        let mut client = Client::connect(serving.address).await;
+        let mut client = Client::connect(&serving.address).await;
         let request = |n: u32| format!("GET /{n} HTTP/1.1\r\nhost: test\r\n\r\n");
         let requests = (0..40).map(request).collect::<Vec<_>>().concat();
         client.send(&requests).await;

@@ -39,7 +39,10 @@ async fn the_whole_life_in_one_call() {
 
 async fn a_port_that_is_taken() {
     let first = bound().await;
-    let error = run(Config::new(first.address()), async |_: &Startup| Ok(()), |()| Router::new()).await.unwrap_err();
+    let error =
+        run(Config { listen: first.addresses().to_vec(), ..config() }, async |_: &Startup| Ok(()), |()| Router::new())
+            .await
+            .unwrap_err();
     assert!(matches!(&error, RunError::Bind(error) if error.kind() == io::ErrorKind::AddrInUse));
     assert_eq!(format!("{error:?}"), error.to_string());
 }
@@ -47,11 +50,11 @@ async fn a_port_that_is_taken() {
 async fn a_second_signal() {
     let gate = Gate::new();
     let loaded = loaded(Config { drain: Drain::default(), ..config() }).await;
-    let (address, status, routes) = (loaded.address(), loaded.status(), gate.routes());
+    let (address, status, routes) = (loaded.addresses()[0].clone(), loaded.status(), gate.routes());
     let shutdown = signals().unwrap();
     let report = tokio::spawn(async move { loaded.serve(|()| routes, shutdown).await });
     status.wait_until(|now| now.phase == Phase::Ready).await;
-    let mut client = Client::connect(address).await;
+    let mut client = Client::connect(&address).await;
     client.send("GET /held HTTP/1.1\r\nhost: test\r\n\r\n").await;
     gate.entered().await;
     send("INT");

@@ -54,11 +54,11 @@ async fn resources_are_built_at_the_same_time_and_timed() {
 async fn a_startup_function_that_blocks_its_thread_does_not_block_the_probes() {
     within_deadline(async {
         let bound = bound().await;
-        let address = bound.address();
+        let address = bound.addresses()[0].clone();
         let (finish, blocked) = mpsc::channel::<()>();
         let loading = tokio::spawn(bound.load(async move |_: &Startup| Ok(blocked.recv()?)));
         // This test's runtime has one thread only.
-        assert_eq!(crate::support::get_once(address, "/health/live").await.status, 200);
+        assert_eq!(crate::support::get_once(&address, "/health/live").await.status, 200);
         finish.send(()).unwrap();
         loading.await.unwrap().unwrap();
     })
@@ -69,14 +69,14 @@ async fn a_startup_function_that_blocks_its_thread_does_not_block_the_probes() {
 async fn an_error_of_startup_keeps_its_type_and_closes_the_socket() {
     within_deadline(async {
         let bound = bound().await;
-        let (address, status) = (bound.address(), bound.status());
+        let (address, status) = (bound.addresses()[0].clone(), bound.status());
         let failed = bound.load::<(), _>(async |_: &Startup| Err(CutShort { code: 3 }.into())).await.unwrap_err();
         assert_eq!(failed.to_string(), "model file is cut short");
         assert_eq!(failed.error().kind(), StartupErrorKind::Failed);
         assert_eq!(failed.error().downcast_ref(), Some(&CutShort { code: 3 }));
         assert_eq!(failed.snapshot().phase, Phase::Loading);
         assert_eq!(status.phase(), Phase::Stopped);
-        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(TcpStream::connect(address.tcp().unwrap()).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     })
     .await;
 }

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Json, Router, routing::get};
 use loadonce_lifespan::status::{Phase, StatusView};
-use loadonce_lifespan::{Bound, Config, Drain, Loaded, Report, Shutdown, Startup};
+use loadonce_lifespan::{Address, Bound, Config, Drain, Loaded, Report, Shutdown, Startup};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
@@ -26,6 +26,18 @@ pub(crate) fn config() -> Config {
     Config::new(([127, 0, 0, 1], 0))
 }
 
+/// On a Unix domain socket in a folder of its own, which must live as long as the server.
+pub(crate) fn unix_config() -> (TempDir, Config) {
+    let folder = TempDir::new().unwrap();
+    let listen = vec![Address::Unix(folder.path().join("socket"))];
+    (folder, Config { listen, ..config() })
+}
+
+/// Whether nobody listens there: a port refuses, and the file of a socket is gone soon after it has refused.
+pub(crate) fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+}
+
 pub(crate) async fn bound() -> Bound {
     config().bind().await.unwrap()
 }
@@ -36,7 +48,7 @@ pub(crate) async fn loaded(config: Config) -> Loaded<()> {
 
 /// A server that serves, and its two signals.
 pub(crate) struct Serving {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     pub(crate) status: StatusView,
     pub(crate) ask: oneshot::Sender<()>,
     pub(crate) ask_again: oneshot::Sender<()>,
@@ -52,7 +64,7 @@ pub(crate) async fn serving_with(config: Config, routes: Router) -> Serving {
 }
 
 pub(crate) async fn serve<S: Send + 'static>(loaded: Loaded<S>, routes: Router) -> Serving {
-    let (address, status) = (loaded.address(), loaded.status());
+    let (address, status) = (loaded.addresses()[0].clone(), loaded.status());
     let ((ask, asked), (ask_again, again)) = (oneshot::channel(), oneshot::channel());
     let shutdown = Shutdown::on(async { drop(asked.await) }).at_once_on(async { drop(again.await) });
     let report = tokio::spawn(async move { loaded.serve(|_| routes, shutdown).await });
@@ -103,8 +115,32 @@ impl Gate {
 }
 
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: Vec<u8>,
+}
+
+pub(crate) async fn connect(address: &Address) -> io::Result<Box<dyn Stream>> {
+    Ok(match address {
+        Address::Tcp(address) => Box::new(TcpStream::connect(address).await?),
+        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
+    })
+}
+
+/// A connection of either kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    fn take_error(&self) -> io::Result<Option<io::Error>>;
+}
+
+impl Stream for TcpStream {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.take_error()
+    }
+}
+
+impl Stream for UnixStream {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.take_error()
+    }
 }
 
 #[derive(Debug)]
@@ -115,26 +151,21 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    pub(crate) async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: &Address) -> Self {
         Self::try_connect(address).await.unwrap()
     }
 
-    pub(crate) async fn try_connect(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self { stream: TcpStream::connect(address).await?, received: Vec::new() })
+    pub(crate) async fn try_connect(address: &Address) -> io::Result<Self> {
+        Ok(Self { stream: connect(address).await?, received: Vec::new() })
     }
 
     pub(crate) fn of(stream: std::net::TcpStream) -> Self {
         stream.set_nonblocking(true).unwrap();
-        Self { stream: TcpStream::from_std(stream).unwrap(), received: Vec::new() }
+        Self { stream: Box::new(TcpStream::from_std(stream).unwrap()), received: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: &str) {
         self.stream.write_all(bytes.as_bytes()).await.unwrap();
-    }
-
-    /// Waits until the server has sent something.
-    pub(crate) async fn readable(&self) {
-        self.stream.readable().await.unwrap();
     }
 
     /// Sends a request without a body and reads its answer.
@@ -176,7 +207,7 @@ impl Client {
     }
 
     /// Reads more; an end is an error here.
-    async fn receive(&mut self) -> io::Result<()> {
+    pub(crate) async fn receive(&mut self) -> io::Result<()> {
         match self.stream.read_buf(&mut self.received).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
@@ -205,6 +236,6 @@ impl Answer {
 }
 
 /// One request on a connection of its own.
-pub(crate) async fn get_once(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn get_once(address: &Address, path: &str) -> Answer {
     Client::connect(address).await.get(path).await
 }

@@ -40,6 +40,15 @@ fn all_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn nothing_to_listen_on_is_a_mistake() {
+    let nowhere = run(["serve", "--port", "off"]);
+    assert_eq!(nowhere.code, Some(10));
+    assert!(nowhere.stderr.contains("port is off and there is no uds"), "{}", nowhere.stderr);
+    let somewhere = run(["serve", "--port", "off", "--uds", "/run/x.sock", "--print-config"]);
+    assert!(somewhere.stdout.contains("port = \"off\"") && somewhere.stdout.contains("uds = \"/run/x.sock\""));
+}
+
+#[test]
 fn json_messages_are_one_object_a_line() {
     let folder = Folder::new();
     folder.iris("iris");

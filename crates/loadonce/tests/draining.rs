@@ -1,6 +1,6 @@
 //! Stopping: no accepted request is lost, probes learn of it first, a second signal ends it at once.
 
-use std::net::SocketAddr;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::{Client, Folder, Server, until};
@@ -25,9 +25,9 @@ fn server(arguments: &[&str]) -> (Folder, Server) {
 }
 
 /// Sends one request after another until the server takes no more connections.
-fn call(address: SocketAddr, total: &AtomicUsize) -> Fate {
+fn call(connect: impl Fn() -> io::Result<Client>, total: &AtomicUsize) -> Fate {
     let mut fate = Fate::default();
-    while let Ok(mut client) = Client::connect(address) {
+    while let Ok(mut client) = connect() {
         let mut fresh = true;
         loop {
             match client.send("POST", "/v1/models/iris:predict", SETOSA) {
@@ -55,11 +55,16 @@ fn call(address: SocketAddr, total: &AtomicUsize) -> Fate {
 #[test]
 fn a_signal_under_load_loses_no_accepted_request() {
     for arguments in [&[][..], &["--drain-delay", "100ms"]] {
-        let (_folder, server) = server(arguments);
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("loadonce.sock");
+        let arguments = [arguments, &["--uds", socket.to_str().unwrap()]].concat();
+        let (_models, server) = server(&arguments);
         let address = server.address();
         let total = AtomicUsize::new(0);
         let (ended, fates) = std::thread::scope(|scope| {
-            let callers: Vec<_> = (0..CALLERS).map(|_| scope.spawn(|| call(address, &total))).collect();
+            let by_port = (0..CALLERS / 2).map(|_| scope.spawn(|| call(|| Client::connect(address), &total)));
+            let by_file = (0..CALLERS / 2).map(|_| scope.spawn(|| call(|| Client::connect_unix(&socket), &total)));
+            let callers: Vec<_> = by_port.chain(by_file).collect();
             until(|| total.load(Ordering::SeqCst) >= CALLERS * 20);
             let ended = server.stop();
             (ended, callers.into_iter().map(|caller| caller.join().unwrap()).collect::<Vec<_>>())
@@ -70,6 +75,7 @@ fn a_signal_under_load_loses_no_accepted_request() {
         let answered: usize = fates.iter().map(|fate| fate.answered).sum();
         assert!(ended.stdout.contains("answered"), "{}", ended.stdout);
         assert!(answered >= CALLERS * 20);
+        assert!(!socket.exists());
     }
 }
 

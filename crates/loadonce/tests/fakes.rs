@@ -36,7 +36,7 @@ fn failing() -> Script {
 }
 
 async fn bind(rules: ReadyRules) -> Bound {
-    let config = Config { listen: ([127, 0, 0, 1], 0).into(), rules, ..Config::default() };
+    let config = Config { rules, ..Config::new(([127, 0, 0, 1], 0)) };
     config.bind().await.unwrap()
 }
 

@@ -10,6 +10,7 @@ use loadonce_core::registry::Registry;
 use loadonce_core::status::StatusView;
 
 use crate::error::ApiError;
+use crate::grpc;
 use crate::http;
 use crate::metrics::{Metrics, RequestLabels};
 use crate::statistics::Statistics;
@@ -37,8 +38,10 @@ pub struct Telemetry {
 /// Bounds on what a caller may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a request's body.
+    /// Bytes of a request's body over HTTP.
     pub body_bytes: usize,
+    /// Bytes of a message over gRPC.
+    pub message_bytes: usize,
 }
 
 /// A request that a person can send to a model.
@@ -53,7 +56,7 @@ pub struct Example {
 impl Default for Limits {
     /// 64 MiB, as Triton takes.
     fn default() -> Self {
-        Self { body_bytes: 64 << 20 }
+        Self { body_bytes: 64 << 20, message_bytes: 64 << 20 }
     }
 }
 
@@ -68,6 +71,11 @@ impl Telemetry {
     pub fn routes(&self) -> Router {
         http::telemetry_routes(self.clone())
     }
+
+    /// What answers over gRPC while models are loading: health and reflection, and for everything else why not.
+    pub fn grpc_routes(&self) -> Router {
+        grpc::routes_meanwhile(self.clone())
+    }
 }
 
 impl Api {
@@ -78,7 +86,7 @@ impl Api {
         Self(Arc::new(Inner { registry, telemetry, limits, examples, statistics }))
     }
 
-    /// Every route of the server but its health, which the lifespan shell answers.
+    /// Every route over HTTP but its health, which the lifespan shell answers.
     pub fn routes(self) -> Router {
         http::routes(self, None)
     }
@@ -86,6 +94,11 @@ impl Api {
     /// The same, and the only model's predictions (v1, rows or columns) at a path that a hosting platform chooses.
     pub fn routes_and(self, predict_path: &str) -> Router {
         http::routes(self, Some(predict_path))
+    }
+
+    /// Every route over gRPC, to be merged with those over HTTP: one port can serve both.
+    pub fn grpc_routes(self) -> Router {
+        grpc::routes(self)
     }
 
     pub(crate) fn registry(&self) -> &Registry {

@@ -1,4 +1,5 @@
-//! Errors on their way out: one exhaustive table from kind to HTTP status, and one JSON body for all of them.
+//! Errors on their way out: one exhaustive table from kind to status for each protocol, and one JSON body for all errors
+//! over HTTP.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -6,6 +7,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use loadonce_core::{ErrorKind, InferError, LookupError};
 use serde_json::json;
+use tonic::{Code, Status};
 
 use crate::wire::WireError;
 
@@ -34,6 +36,8 @@ pub enum ApiErrorKind {
     NoSuchPath,
     /// The path exists, but not with this method.
     MethodNotAllowed,
+    /// A gRPC method was called with something else than gRPC.
+    NotGrpc,
 }
 
 /// The HTTP status of each kind of prediction error. "Not ready" is 503, which Kubernetes and load balancers understand,
@@ -49,6 +53,19 @@ pub fn http_status(kind: ErrorKind) -> StatusCode {
     }
 }
 
+/// The gRPC status code of each kind of prediction error (`statuscodes.md` of grpc/grpc). A full queue is
+/// `RESOURCE_EXHAUSTED`, which clients may try again after a while.
+pub fn grpc_code(kind: ErrorKind) -> Code {
+    match kind {
+        ErrorKind::InvalidRequest => Code::InvalidArgument,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::Overloaded => Code::ResourceExhausted,
+        ErrorKind::DeadlineExceeded => Code::DeadlineExceeded,
+        ErrorKind::Internal => Code::Internal,
+    }
+}
+
 impl ApiErrorKind {
     /// The HTTP status.
     pub fn status(self) -> StatusCode {
@@ -56,9 +73,19 @@ impl ApiErrorKind {
             Self::Infer(kind) => http_status(kind),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyCutShort => StatusCode::BAD_REQUEST,
-            Self::UnknownEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnknownEncoding | Self::NotGrpc => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// The gRPC status code.
+    pub fn code(self) -> Code {
+        match self {
+            Self::Infer(kind) => grpc_code(kind),
+            Self::BodyTooLarge => Code::ResourceExhausted,
+            Self::BodyCutShort => Code::Cancelled,
+            Self::UnknownEncoding | Self::NoSuchPath | Self::MethodNotAllowed | Self::NotGrpc => Code::Unimplemented,
         }
     }
 }
@@ -74,6 +101,11 @@ impl ApiError {
         Self::new(ApiErrorKind::Infer(ErrorKind::InvalidRequest), text)
     }
 
+    /// A stream that ends because the server does.
+    pub(crate) fn stopping() -> Self {
+        Self::new(ApiErrorKind::Infer(ErrorKind::Unavailable), "the server is stopping")
+    }
+
     /// The label in metrics.
     pub fn outcome(&self) -> &'static str {
         match self.kind {
@@ -81,7 +113,9 @@ impl ApiError {
             ApiErrorKind::BodyTooLarge | ApiErrorKind::BodyCutShort | ApiErrorKind::UnknownEncoding => {
                 ErrorKind::InvalidRequest.as_str()
             }
-            ApiErrorKind::NoSuchPath | ApiErrorKind::MethodNotAllowed => ErrorKind::NotFound.as_str(),
+            ApiErrorKind::NoSuchPath | ApiErrorKind::MethodNotAllowed | ApiErrorKind::NotGrpc => {
+                ErrorKind::NotFound.as_str()
+            }
         }
     }
 }
@@ -118,6 +152,20 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// Bytes of an error's text over gRPC, where it travels in a header: clients take 8 KiB of those, in which a byte may
+/// take three.
+const LONGEST_STATUS: usize = 2048;
+
+impl From<ApiError> for Status {
+    fn from(ApiError { kind, mut text }: ApiError) -> Self {
+        if text.len() > LONGEST_STATUS {
+            text.truncate(text.floor_char_boundary(LONGEST_STATUS));
+            text.push_str("..");
+        }
+        Self::new(kind.code(), text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +174,15 @@ mod tests {
     fn every_kind_of_prediction_error_has_its_own_status() {
         let statuses: Vec<_> = ErrorKind::ALL.into_iter().map(|kind| http_status(kind).as_u16()).collect();
         assert_eq!(statuses, [400, 404, 503, 429, 504, 500]);
+        use Code::{DeadlineExceeded, Internal, InvalidArgument, NotFound, ResourceExhausted, Unavailable};
+        let codes = [InvalidArgument, NotFound, Unavailable, ResourceExhausted, DeadlineExceeded, Internal];
+        assert_eq!(ErrorKind::ALL.map(grpc_code), codes);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_for_grpc() {
+        let status = Status::from(ApiError::invalid("ü".repeat(LONGEST_STATUS)));
+        assert_eq!(status.message().len(), LONGEST_STATUS + 2);
+        assert!(status.message().ends_with("ü.."));
     }
 }

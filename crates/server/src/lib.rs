@@ -11,11 +11,14 @@ pub mod wire;
 pub mod samples;
 pub mod report;
 mod error;
+mod facts;
+mod grpc;
 mod http;
 mod metrics;
 mod predict;
 mod statistics;
 
 pub use self::api::{Api, Example, Limits, Telemetry};
-pub use self::error::{ApiError, http_status};
+pub use self::error::{ApiError, ApiErrorKind, grpc_code, http_status};
+pub use self::predict::Prediction;
 pub use self::samples::SampleFolder;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use loadonce_core::{ErrorKind, InferRequest, InferResponse, ModelHandle};
+use loadonce_core::{ErrorKind, InferRequest, InferResponse, ModelHandle, Timing};
 
 use crate::api::Api;
 use crate::error::{ApiError, ApiErrorKind};
@@ -40,13 +40,23 @@ pub(crate) struct Format<D, E> {
     pub(crate) encode: E,
 }
 
-/// Answers a prediction and counts it. The body is waited for once the model is known to be there.
+/// What is known of a prediction when it has been answered, well or not; an extension of the response, for access logs.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    /// The model that was found.
+    pub model: ModelHandle,
+    /// How long the request waited and ran; `None` when it did not run to its end.
+    pub timing: Option<Timing>,
+}
+
+/// Answers a prediction and counts it. The body is waited for once the model is known to be there. No [`Prediction`] is
+/// told of a model that is not.
 pub(crate) async fn predict<B, T, R, D, E>(
     api: &Api,
     asked: Asked<'_>,
     body: impl Future<Output = Result<Received<B>, ApiError>>,
     format: Format<D, E>,
-) -> Result<R, ApiError>
+) -> (Result<R, ApiError>, Option<Prediction>)
 where
     B: Send + 'static,
     T: Send + 'static,
@@ -54,12 +64,13 @@ where
     D: FnOnce(B, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
 {
-    let result = answer(api, asked, body, format).await;
+    let mut prediction = None;
+    let result = answer(api, asked, body, format, &mut prediction).await;
     api.count(asked.model, asked.protocol, &result, asked.started);
     if result.is_err() {
         api.statistics().failed(asked.model, asked.started.elapsed());
     }
-    result
+    (result, prediction)
 }
 
 async fn answer<B, T, R, D, E>(
@@ -67,6 +78,7 @@ async fn answer<B, T, R, D, E>(
     asked: Asked<'_>,
     body: impl Future<Output = Result<Received<B>, ApiError>>,
     format: Format<D, E>,
+    prediction: &mut Option<Prediction>,
 ) -> Result<R, ApiError>
 where
     B: Send + 'static,
@@ -76,12 +88,14 @@ where
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
 {
     let model = api.registry().get(asked.model, asked.version)?.clone();
+    let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
     let Received { body, size } = body.await?;
     let Format { decode, encode } = format;
     let (decoder, decoding) = (model.clone(), Instant::now());
     let (form, request) = offload(size, move || Ok(decode(body, &decoder)?)).await?;
     let (rows, decode) = (row_count(&request), decoding.elapsed());
     let response = model.infer(request).await?;
+    prediction.timing = Some(response.timing);
     let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
     let (timing, encoding) = (response.timing, Instant::now());
     let encoded = offload(size, move || Ok(encode(form, &model, &response)?)).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use loadonce_core::LoadError;
-use loadonce_core::status::{ComponentStatus, Readiness, SampleTally, Snapshot, Stage};
+use loadonce_core::status::{BatchingRecord, ComponentStatus, Readiness, SampleTally, Snapshot, Stage};
 use serde::Serialize;
 
 /// Body of `GET /v2/startup` and of `--startup-report`.
@@ -70,12 +70,23 @@ pub struct ModelReport {
     pub contract: Option<&'static str>,
     /// Sessions open.
     pub sessions: usize,
+    /// How requests share runs, once that is known.
+    pub batching: Option<BatchingReport>,
     /// From the start of loading until ready or failed.
     pub milliseconds: f64,
     /// Time in each stage so far.
     pub stages: Vec<PhaseTime>,
     /// How the samples went.
     pub samples: SampleReport,
+}
+
+/// How requests of a model share runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct BatchingReport {
+    /// Rows of one run; 1 where no request shares one.
+    pub max_rows: usize,
+    /// Why.
+    pub reason: String,
 }
 
 /// How a model's samples went.
@@ -149,6 +160,10 @@ impl ModelReport {
             bytes_total: status.bytes_total,
             contract: record.contract.map(loadonce_core::Contract::as_str),
             sessions: record.sessions,
+            batching: record
+                .batching
+                .clone()
+                .map(|BatchingRecord { max_rows, reason }| BatchingReport { max_rows, reason }),
             milliseconds: milliseconds(status.startup_time()),
             stages: startup.map(|(stage, time)| PhaseTime::new(stage.as_str(), *time)).collect(),
             samples: SampleReport { found, answered, right },

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use loadonce_core::Timing;
 use serde::Serialize;
 
+use crate::wire::grpc::proto;
+
 /// Counts of every model that answers, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
@@ -34,13 +36,15 @@ pub(crate) struct Record {
     /// When the last request was answered.
     last: Option<SystemTime>,
     rows: u64,
+    /// Runs, which requests may share.
+    runs: u64,
     success: Count,
     fail: Count,
     queue: Count,
     input: Count,
     infer: Count,
     output: Count,
-    /// By the number of rows.
+    /// By the number of rows of the run.
     batches: BTreeMap<u64, Batches>,
 }
 
@@ -100,7 +104,7 @@ struct BatchStatistics {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct MemoryUsage {
     r#type: &'static str,
-    id: u64,
+    id: i64,
     byte_size: u64,
 }
 
@@ -142,11 +146,15 @@ impl Record {
         self.input.add(decode);
         self.infer.add(timing.run);
         self.output.add(encode);
-        if self.batches.len() < MOST_BATCH_SIZES || self.batches.contains_key(&rows) {
-            let batches = self.batches.entry(rows).or_default();
+        self.runs += u64::from(timing.shared.leads);
+        let run_rows = timing.shared.rows as u64;
+        if self.batches.len() < MOST_BATCH_SIZES || self.batches.contains_key(&run_rows) {
+            let batches = self.batches.entry(run_rows).or_default();
             batches.input.add(decode);
-            batches.infer.add(timing.run);
             batches.output.add(encode);
+            if timing.shared.leads {
+                batches.infer.add(timing.run);
+            }
         }
     }
 
@@ -159,7 +167,7 @@ impl Record {
             version: version.to_owned(),
             last_inference: last.map_or(0, |last| u64::try_from(last.as_millis()).unwrap_or(u64::MAX)),
             inference_count: self.rows,
-            execution_count: self.infer.count,
+            execution_count: self.runs,
             inference_stats: InferenceStatistics {
                 success: self.success,
                 fail: self.fail,
@@ -179,6 +187,55 @@ impl Record {
     }
 }
 
+impl From<ModelStatistics> for proto::ModelStatistics {
+    fn from(of: ModelStatistics) -> Self {
+        let InferenceStatistics { success, fail, queue, compute_input, compute_infer, compute_output, .. } =
+            of.inference_stats;
+        Self {
+            name: of.name,
+            version: of.version,
+            last_inference: of.last_inference,
+            inference_count: of.inference_count,
+            execution_count: of.execution_count,
+            inference_stats: Some(proto::InferStatistics {
+                success: success.into(),
+                fail: fail.into(),
+                queue: queue.into(),
+                compute_input: compute_input.into(),
+                compute_infer: compute_infer.into(),
+                compute_output: compute_output.into(),
+                cache_hit: of.inference_stats.cache_hit.into(),
+                cache_miss: of.inference_stats.cache_miss.into(),
+            }),
+            batch_stats: of.batch_stats.into_iter().map(Into::into).collect(),
+            memory_usage: of.memory_usage.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Count> for Option<proto::StatisticDuration> {
+    fn from(Count { count, ns }: Count) -> Self {
+        Some(proto::StatisticDuration { count, ns })
+    }
+}
+
+impl From<BatchStatistics> for proto::InferBatchStatistics {
+    fn from(BatchStatistics { batch_size, counts }: BatchStatistics) -> Self {
+        Self {
+            batch_size,
+            compute_input: counts.input.into(),
+            compute_infer: counts.infer.into(),
+            compute_output: counts.output.into(),
+        }
+    }
+}
+
+impl From<MemoryUsage> for proto::MemoryUsage {
+    fn from(MemoryUsage { r#type, id, byte_size }: MemoryUsage) -> Self {
+        Self { r#type: r#type.to_owned(), id, byte_size }
+    }
+}
+
 impl Count {
     fn add(&mut self, time: Duration) {
         self.count += 1;
@@ -188,21 +245,25 @@ impl Count {
 
 #[cfg(test)]
 mod tests {
+    use loadonce_core::SharedRun;
+
     use super::*;
 
     #[test]
     fn counts_grow_by_what_a_request_took() {
         let statistics = Statistics::new(["m"].into_iter());
         let nanoseconds = Duration::from_nanos;
-        let timing = Timing { queue: nanoseconds(2), run: nanoseconds(3) };
+        let shared = SharedRun { requests: 2, rows: 6, leads: true };
+        let timing = Timing { queue: nanoseconds(2), run: nanoseconds(3), shared };
         let answered =
             Answered { total: nanoseconds(10), decode: nanoseconds(1), timing, encode: nanoseconds(4), rows: 5 };
         statistics.answered("m", &answered);
-        statistics.answered("m", &Answered { rows: 1, ..answered });
+        let timing = Timing { shared: SharedRun { leads: false, ..shared }, ..timing };
+        statistics.answered("m", &Answered { rows: 1, timing, ..answered });
         statistics.failed("m", nanoseconds(7));
         statistics.failed("unknown", nanoseconds(7));
         let json = serde_json::to_value(statistics.of("m").of_model("m", "1", Some(8))).unwrap();
-        assert_eq!((&json["inference_count"], &json["execution_count"]), (&6.into(), &2.into()));
+        assert_eq!((&json["inference_count"], &json["execution_count"]), (&6.into(), &1.into()));
         let inference = &json["inference_stats"];
         for (name, count, ns) in [
             ("success", 2, 20),
@@ -215,8 +276,8 @@ mod tests {
             assert_eq!((&inference[name]["count"], &inference[name]["ns"]), (&count.into(), &ns.into()), "{name}");
         }
         assert_eq!(
-            (&json["batch_stats"][1]["batch_size"], &json["batch_stats"][1]["compute_infer"]["ns"]),
-            (&5.into(), &3.into())
+            (&json["batch_stats"][0]["batch_size"], &json["batch_stats"][0]["compute_infer"]["ns"]),
+            (&6.into(), &3.into())
         );
         assert!(json["last_inference"].as_u64().unwrap() > 0);
     }
@@ -225,7 +286,8 @@ mod tests {
     fn the_sizes_that_are_counted_apart_are_bounded() {
         let statistics = Statistics::new(["m"].into_iter());
         for rows in 0..1000 {
-            statistics.answered("m", &Answered { rows, ..Answered::default() });
+            let timing = Timing { shared: SharedRun { rows, ..SharedRun::default() }, ..Timing::default() };
+            statistics.answered("m", &Answered { timing, ..Answered::default() });
         }
         let record = statistics.of("m");
         assert_eq!((record.batches.len(), record.success.count), (MOST_BATCH_SIZES, 1000));

@@ -97,3 +97,18 @@ async fn a_failed_model_is_known_but_unavailable() {
     assert_eq!((&status["ready"], &status["model_version_status"][0]["state"]), (&json!(false), &json!("END")));
     assert_eq!(served.get("/v1/models").await.json(), json!({ "models": ["bad", "good"] }));
 }
+
+#[tokio::test]
+async fn a_response_brings_what_is_known_of_its_prediction() {
+    let served = Served::one().await;
+    let known = async |path: &str, body: String| {
+        let request = http::Request::post(path).body(axum::body::Body::from(body)).unwrap();
+        let response = tower::ServiceExt::oneshot(served.router.clone(), request).await.unwrap();
+        let prediction = response.extensions().get::<loadonce_server::Prediction>();
+        prediction.map(|it| (it.model.name().to_owned(), it.model.version().to_owned(), it.timing.is_some()))
+    };
+    let named = |has_run| Some(("m".to_owned(), "1".to_owned(), has_run));
+    assert_eq!(known("/v2/models/m/infer", v2("[1,2]", "FP32", "[1,2]")).await, named(true));
+    assert_eq!(known("/v2/models/m/infer", "nonsense".to_owned()).await, named(false));
+    assert_eq!(known("/v2/models/none/infer", v2("[1,2]", "FP32", "[1,2]")).await, None);
+}

@@ -56,7 +56,7 @@ impl Served {
         board.enter(Phase::Ready);
         let example = Example { path: "/v1/models/m:predict".to_owned(), body: "{\"it's\":1}".to_owned() };
         let examples = BTreeMap::from([("m".to_owned(), example)]);
-        let limits = Limits { body_bytes: BODY_LIMIT };
+        let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits, examples);
         Self { models, router: api.clone().routes(), api, board }
     }

@@ -3,6 +3,7 @@
 //! The first failure ends the startup, unless the operator asked to keep going; so does a deadline. Threads that are
 //! still busy then are told to stop and nobody waits for them.
 
+mod batching;
 mod one;
 
 use std::collections::VecDeque;

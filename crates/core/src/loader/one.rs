@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::{Chosen, Engines, panic_message};
+use super::{Chosen, Engines, batching, panic_message};
 use crate::engine::{Batch, Contract, Model, Outputs, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
 use crate::queue::run_guarded;
@@ -12,7 +12,7 @@ use crate::request::NamedTensor;
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Sample, compare};
 use crate::signature::{Dim, Signature, TensorSpec};
-use crate::spec::ModelSpec;
+use crate::spec::{Batching, ModelSpec};
 use crate::status::{Component, Stage};
 use crate::{Shape, Tensor};
 
@@ -48,17 +48,17 @@ fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
-    prove(spec, &signature, &mut sessions, component)?;
-    Ok(Parts { spec, engine: engine.name(), model, signature, sessions })
+    let batching = prove(spec, &signature, &mut sessions, component)?;
+    Ok(Parts { spec, engine: engine.name(), model, signature, sessions, batching })
 }
 
-/// Warms every session up and lets the model answer its samples.
+/// Warms every session up, lets the model answer its samples, and finds out whether requests may share runs.
 fn prove(
     spec: &ModelSpec,
     signature: &Signature,
     sessions: &mut [Box<dyn Session>],
     component: &Component,
-) -> Result<(), LoadError> {
+) -> Result<Batching, LoadError> {
     component.enter(Stage::WarmingUp);
     let samples = spec.samples.read(signature)?;
     component.record(|record| record.samples.found = samples.len());
@@ -74,7 +74,10 @@ fn prove(
             record.samples.right += usize::from(right);
         });
     }
-    Ok(())
+    let Some(session) = sessions.first_mut() else { return Ok(Batching::OFF) };
+    let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples)?;
+    component.record(|record| record.batching = Some(settled));
+    Ok(batching)
 }
 
 fn warm_up(session: &mut dyn Session, signature: &Signature, sample: Option<&Sample>) -> Result<(), LoadError> {

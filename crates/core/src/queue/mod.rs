@@ -1,27 +1,38 @@
-//! A model's bounded queue: requests go in on any thread, sessions take them out on theirs.
+//! A model's bounded queue and its idle sessions: requests go in on any thread, threads of the model take them out
+//! together with a session. Where nobody waits and runs are quick, a request takes a session itself.
 //!
 //! The queue refuses at once when it is full, forgets callers who left, and when it closes for good it tells everybody
-//! who waits. It is the room where batches will be formed: [`State::take`] decides what one run gets.
+//! who waits. Requests that can share a run do so: [`decide`] says which.
 
+mod decide;
+mod pace;
 mod worker;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use crate::engine::{Batch, Outputs};
+use crate::engine::{Batch, Outputs, Session};
 use crate::error::RunError;
 use crate::request::Timing;
+use crate::signature::Signature;
+use crate::spec::Batching;
 
-pub(crate) use self::worker::{Worker, run_guarded};
+use self::decide::{Choice, Waiting, choose};
+use self::pace::Pace;
+
+pub(crate) use self::worker::{Worker, run_guarded, unless_panicked};
 
 /// A request on its way to a session, with all that the answer needs.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) batch: Batch,
+    /// Rows that may stand in a run with those of others; none where the request has a run of its own.
+    pub(crate) rows: Option<usize>,
     pub(crate) reply: oneshot::Sender<Result<Answer, RunError>>,
     pub(crate) arrived: Instant,
     pub(crate) span: Span,
@@ -50,52 +61,160 @@ pub struct QueueLoad {
     pub running: usize,
 }
 
-#[derive(Debug)]
+/// How a model's queue behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Requests that may wait.
+    pub(crate) capacity: usize,
+    pub(crate) batching: Batching,
+    /// Whether quick runs may be done where the request arrived.
+    pub(crate) direct: bool,
+}
+
 pub(crate) struct Queue {
-    capacity: usize,
+    rules: Rules,
+    pace: Pace,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     waiting: VecDeque<Job>,
+    /// Requests in sessions.
     running: usize,
+    /// Sessions that are free.
+    idle: Vec<Box<dyn Session>>,
+    /// Sessions that are running.
+    lent: usize,
+    /// Sessions lost to a panic and not yet replaced.
+    lost: usize,
+    /// Sessions lost since a run went well.
+    panics: u32,
     /// Why nothing is taken in any more.
     closed: Option<String>,
+    /// Nobody answers any more.
+    failed: bool,
+}
+
+/// What a thread of the model does next.
+pub(crate) enum Work {
+    /// Run these, one at least.
+    Run(Box<dyn Session>, Vec<Job>),
+    /// Open a session in place of one that was lost, the last of so many in a row.
+    Replace {
+        /// Panics since a run went well.
+        panics: u32,
+    },
+}
+
+/// What there is to do at this moment.
+enum Next {
+    Do(Work),
+    Wait,
+    WaitFor(Duration),
+    End,
 }
 
 impl Queue {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, state: Mutex::default(), changed: Condvar::new() }
+    pub(crate) fn new(rules: Rules, sessions: Vec<Box<dyn Session>>) -> Self {
+        let state = State { idle: sessions, ..State::default() };
+        Self { rules, pace: Pace::default(), state: Mutex::new(state), changed: Condvar::new() }
     }
 
+    /// Takes a request in, to be run on a thread of the model.
     pub(crate) fn push(&self, job: Job) -> Result<(), Refused> {
         let mut state = self.state();
-        state.admit(job, self.capacity)?;
+        state.admit(job, self.rules.capacity)?;
+        let free = !state.idle.is_empty();
         drop(state);
-        self.changed.notify_one();
+        // Where all sessions are busy, whoever gives one back wakes a thread.
+        if free {
+            self.changed.notify_one();
+        }
         Ok(())
     }
 
-    /// The next job, waiting for one; `None` once the queue is closed and empty.
-    pub(crate) fn next(&self) -> Option<Job> {
+    /// A session for a request that is quick enough to run where it arrived; none where others wait, all sessions are
+    /// busy, or the run might take longer.
+    pub(crate) fn borrow(&self, batch: &Batch) -> Option<Box<dyn Session>> {
+        if !self.rules.direct || !self.pace.is_direct(batch.byte_len()) {
+            return None;
+        }
+        let mut state = self.state();
+        if state.closed.is_some() || !state.waiting.is_empty() {
+            return None;
+        }
+        let session = state.lend()?;
+        state.running += 1;
+        Some(session)
+    }
+
+    /// What to do next, waiting for it; `None` once the queue is closed and empty.
+    pub(crate) fn next(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
-            if let Some(job) = state.take() {
-                state.running += 1;
-                return Some(job);
+            match state.next(&self.rules.batching, Instant::now()) {
+                Next::Do(work) => {
+                    let more = !state.waiting.is_empty() && !state.idle.is_empty();
+                    drop(state);
+                    if more {
+                        self.changed.notify_one();
+                    }
+                    return Some(work);
+                }
+                Next::Wait => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Next::WaitFor(pause) => {
+                    let waited = self.changed.wait_timeout(state, pause);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                Next::End => return None,
             }
-            if state.closed.is_some() {
-                return None;
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// A job that [`Queue::next`] gave out is done.
-    pub(crate) fn done(&self) {
-        self.state().running -= 1;
+    /// Runs a session, checks its outputs against the signature, and notes how long that took.
+    pub(crate) fn run(
+        &self,
+        session: &mut dyn Session,
+        batch: &Batch,
+        signature: &Signature,
+    ) -> (Result<Outputs, RunError>, Duration) {
+        let started = Instant::now();
+        let outcome = run_guarded(session, batch).and_then(|outputs| {
+            signature.check_outputs(batch, &outputs)?;
+            Ok(outputs)
+        });
+        let took = started.elapsed();
+        self.pace.note(batch.byte_len(), took);
+        (outcome, took)
+    }
+
+    /// A run of that many requests is over; the session comes back unless a panic took it.
+    pub(crate) fn done(&self, session: Option<Box<dyn Session>>, requests: usize) {
+        let mut state = self.state();
+        state.running -= requests;
+        state.give_back(session);
+        self.wake(state);
+    }
+
+    /// The same, but the common run failed: each of its requests is to have a run of its own, before all others.
+    pub(crate) fn split(&self, session: Option<Box<dyn Session>>, jobs: Vec<Job>) {
+        let mut state = self.state();
+        state.running -= jobs.len();
+        state.give_back(session);
+        // Else they are dropped, which tells the callers.
+        if !state.failed {
+            jobs.into_iter().rev().for_each(|job| state.waiting.push_front(Job { rows: None, ..job }));
+        }
+        self.wake(state);
+    }
+
+    /// A session in place of one that was lost.
+    pub(crate) fn add(&self, session: Box<dyn Session>) {
+        let mut state = self.state();
+        state.idle.push(session);
+        self.wake(state);
     }
 
     /// Takes nothing in any more; what waits is still answered.
@@ -108,10 +227,22 @@ impl Queue {
     pub(crate) fn fail(&self, reason: &str) {
         let mut state = self.state();
         state.closed = Some(reason.to_owned());
+        state.failed = true;
         let abandoned = std::mem::take(&mut state.waiting);
         drop(state);
         self.changed.notify_all();
         drop(abandoned);
+    }
+
+    /// Waits until no session is running, and drops them all. For a queue that is closed and that no thread serves.
+    pub(crate) fn drop_sessions(&self) {
+        let mut state = self.state();
+        while state.lent > 0 {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let sessions = std::mem::take(&mut state.idle);
+        drop(state);
+        drop(sessions);
     }
 
     /// Why the queue is closed, if it is.
@@ -124,8 +255,25 @@ impl Queue {
         QueueLoad { waiting: state.waiting.len(), running: state.running }
     }
 
+    /// Wakes one thread where there is something to do, or all that may be waiting for the end.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let (over, more) = (state.closed.is_some(), !state.waiting.is_empty() || state.lost > 0);
+        drop(state);
+        if over {
+            self.changed.notify_all();
+        } else if more {
+            self.changed.notify_one();
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Queue").field("rules", &self.rules).field("load", &self.load()).finish_non_exhaustive()
     }
 }
 
@@ -144,14 +292,82 @@ impl State {
         Ok(())
     }
 
-    /// What the next run gets: the oldest request whose caller is still there.
-    fn take(&mut self) -> Option<Job> {
-        while let Some(job) = self.waiting.pop_front() {
-            if !job.reply.is_closed() {
-                return Some(job);
-            }
+    fn next(&mut self, batching: &Batching, now: Instant) -> Next {
+        if self.failed {
+            return Next::End;
         }
-        None
+        if self.lost > 0 {
+            self.lost -= 1;
+            return Next::Do(Work::Replace { panics: self.panics });
+        }
+        // Callers who left are forgotten.
+        self.waiting.retain(|job| !job.reply.is_closed());
+        if self.waiting.is_empty() {
+            return if self.closed.is_some() { Next::End } else { Next::Wait };
+        }
+        if self.idle.is_empty() {
+            return Next::Wait;
+        }
+        // Nobody comes any more once the queue is closed.
+        let max_delay = if self.closed.is_some() { Duration::ZERO } else { batching.max_delay };
+        match choose(&self.waiting, now, &Batching { max_delay, ..*batching }) {
+            Choice::Nothing => Next::Wait,
+            Choice::WaitUntil(end) => Next::WaitFor(end.saturating_duration_since(now)),
+            Choice::Run(positions) => self.start(&positions),
+        }
+    }
+
+    fn start(&mut self, positions: &[usize]) -> Next {
+        let Some(session) = self.lend() else { return Next::Wait };
+        self.running += positions.len();
+        Next::Do(Work::Run(session, self.remove(positions)))
+    }
+
+    fn lend(&mut self) -> Option<Box<dyn Session>> {
+        let session = self.idle.pop()?;
+        self.lent += 1;
+        Some(session)
+    }
+
+    fn give_back(&mut self, session: Option<Box<dyn Session>>) {
+        self.lent -= 1;
+        if let Some(session) = session {
+            self.panics = 0;
+            self.idle.push(session);
+        } else {
+            self.panics += 1;
+            self.lost += 1;
+        }
+    }
+
+    /// The jobs at these ascending positions.
+    fn remove(&mut self, positions: &[usize]) -> Vec<Job> {
+        if positions.len() == positions.last().map_or(0, |last| last + 1) {
+            return self.waiting.drain(..positions.len()).collect();
+        }
+        let mut wanted = positions.iter().copied().peekable();
+        let all = std::mem::take(&mut self.waiting).into_iter().enumerate();
+        let (chosen, left): (Vec<_>, Vec<_>) = all.partition(|(position, _)| wanted.next_if_eq(position).is_some());
+        self.waiting = left.into_iter().map(|(_, job)| job).collect();
+        chosen.into_iter().map(|(_, job)| job).collect()
+    }
+}
+
+impl Waiting for Job {
+    fn rows(&self) -> usize {
+        self.rows.unwrap_or(1)
+    }
+
+    fn bytes(&self) -> usize {
+        self.batch.byte_len()
+    }
+
+    fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
+    fn fits(&self, other: &Self) -> bool {
+        self.rows.is_some() && other.rows.is_some() && self.batch.has_rows_like(&other.batch)
     }
 }
 
@@ -159,14 +375,37 @@ impl State {
 mod tests {
     use super::*;
 
-    fn job() -> (Job, oneshot::Receiver<Result<Answer, RunError>>) {
+    type Waits = oneshot::Receiver<Result<Answer, RunError>>;
+
+    /// A session that is never run.
+    struct Idle;
+
+    impl Session for Idle {
+        fn run(&mut self, _batch: &Batch) -> Result<Outputs, RunError> {
+            Ok(vec![])
+        }
+    }
+
+    fn queue(capacity: usize) -> Queue {
+        let rules = Rules { capacity, batching: Batching::OFF, direct: true };
+        Queue::new(rules, vec![Box::new(Idle)])
+    }
+
+    fn job() -> (Job, Waits) {
         let (reply, answer) = oneshot::channel();
-        (Job { batch: Batch::new(vec![]), reply, arrived: Instant::now(), span: Span::none() }, answer)
+        (Job { batch: Batch::new(vec![]), rows: None, reply, arrived: Instant::now(), span: Span::none() }, answer)
+    }
+
+    fn next_jobs(queue: &Queue) -> Vec<Job> {
+        match queue.next() {
+            Some(Work::Run(_, jobs)) => jobs,
+            Some(Work::Replace { .. }) | None => vec![],
+        }
     }
 
     #[test]
     fn a_full_queue_refuses_at_once() {
-        let queue = Queue::new(1);
+        let queue = queue(1);
         let (first, _waiting) = job();
         queue.push(first).unwrap();
         assert_eq!(queue.push(job().0), Err(Refused::Full { capacity: 1 }));
@@ -174,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_caller_who_left_makes_room() {
-        let queue = Queue::new(1);
+        let queue = queue(1);
         let (gone, answer) = job();
         queue.push(gone).unwrap();
         drop(answer);
@@ -185,34 +424,60 @@ mod tests {
 
     #[test]
     fn a_caller_who_left_is_never_run() {
-        let queue = Queue::new(2);
+        let queue = queue(2);
         let (gone, answer) = job();
         queue.push(gone).unwrap();
         let (second, _waiting) = job();
         queue.push(second).unwrap();
         drop(answer);
-        assert!(!queue.next().unwrap().reply.is_closed());
+        assert!(!next_jobs(&queue)[0].reply.is_closed());
         assert_eq!(queue.load(), QueueLoad { waiting: 0, running: 1 });
     }
 
     #[test]
     fn a_closed_queue_finishes_what_waits_and_then_ends() {
-        let queue = Queue::new(2);
+        let queue = queue(2);
         let (first, _waiting) = job();
         queue.push(first).unwrap();
         queue.close("the server stops");
         assert_eq!(queue.push(job().0), Err(Refused::Closed { reason: "the server stops".to_owned() }));
-        assert!(queue.next().is_some());
+        assert_eq!(next_jobs(&queue).len(), 1);
         assert!(queue.next().is_none());
     }
 
     #[test]
     fn a_failed_queue_lets_everybody_go() {
-        let queue = Queue::new(2);
+        let queue = queue(2);
         let (first, mut answer) = job();
         queue.push(first).unwrap();
         queue.fail("panicked too often");
         assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
         assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn a_request_takes_a_session_itself_only_if_runs_are_quick_and_nobody_waits() {
+        let (queue, batch) = (queue(2), Batch::new(vec![]));
+        assert!(queue.borrow(&batch).is_none(), "nothing was measured");
+        queue.pace.note(0, Duration::from_micros(1));
+        let session = queue.borrow(&batch);
+        assert!(session.is_some());
+        assert!(queue.borrow(&batch).is_none(), "the only session is busy");
+        queue.done(session, 1);
+        let (waiting, _answer) = job();
+        queue.push(waiting).unwrap();
+        assert!(queue.borrow(&batch).is_none(), "another one waits");
+        assert_eq!(next_jobs(&queue).len(), 1);
+    }
+
+    #[test]
+    fn a_lost_session_is_replaced_before_anything_else() {
+        let (queue, batch) = (queue(2), Batch::new(vec![]));
+        queue.pace.note(0, Duration::from_micros(1));
+        drop(queue.borrow(&batch).unwrap());
+        queue.done(None, 1);
+        assert!(matches!(queue.next(), Some(Work::Replace { panics: 1 })));
+        queue.add(Box::new(Idle));
+        assert!(queue.borrow(&batch).is_some());
     }
 }

@@ -1,85 +1,86 @@
-//! One session on one thread: takes jobs, runs them, answers. A panic costs the session, not the thread or the process.
+//! A thread of a model: takes requests with a session, runs them, answers. A panic costs the session, not the thread or
+//! the process; a common run that fails costs nobody but the request that made it fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use super::{Answer, Job, Queue};
+use super::{Answer, Job, Queue, Work};
 use crate::engine::{Batch, Model, Outputs, Session};
 use crate::error::RunError;
 use crate::loader::panic_message;
-use crate::request::Timing;
+use crate::request::{SharedRun, Timing};
 use crate::signature::Signature;
 use crate::status::Component;
 
 /// Panics in a row after which a model is given up.
 const MAX_PANICS: u32 = 5;
 
-/// What a session's thread needs to know; shared by the threads of one model.
+/// What a model's threads need to know; shared by them.
 pub(crate) struct Worker {
     pub(crate) queue: Arc<Queue>,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) signature: Arc<Signature>,
     pub(crate) component: Arc<Component>,
-    pub(crate) panics: AtomicU32,
 }
 
 impl Worker {
-    /// Runs jobs until the queue ends.
-    pub(crate) fn serve(&self, mut session: Box<dyn Session>) {
-        while let Some(job) = self.queue.next() {
-            let panicked = self.answer(&mut *session, job);
-            if !panicked {
-                continue;
-            }
-            match self.replace() {
-                Some(replacement) => session = replacement,
-                None => return,
+    /// Works until the queue ends.
+    pub(crate) fn serve(&self) {
+        while let Some(work) = self.queue.next() {
+            match work {
+                Work::Run(session, mut jobs) => match (jobs.pop(), jobs.is_empty()) {
+                    (Some(job), true) => self.answer(session, job),
+                    (last, _) => self.answer_together(session, jobs.into_iter().chain(last).collect()),
+                },
+                Work::Replace { panics } => self.replace(panics),
             }
         }
     }
 
-    /// Whether the model panicked.
-    fn answer(&self, session: &mut dyn Session, job: Job) -> bool {
-        let Job { batch, reply, arrived, span } = job;
+    fn answer(&self, mut session: Box<dyn Session>, job: Job) {
+        let Job { batch, reply, arrived, span, .. } = job;
         let _entered = span.entered();
-        let started = Instant::now();
-        let outcome = self.run(session, &batch);
-        let timing = Timing { queue: started - arrived, run: started.elapsed() };
-        let panicked = matches!(outcome, Err(RunError::Panicked(_)));
-        if !panicked {
-            self.panics.store(0, Ordering::Relaxed);
-        }
+        let queue = arrived.elapsed();
+        let (outcome, run) = self.queue.run(&mut *session, &batch, &self.signature);
         // First, so that whoever has the answer finds the request no longer in flight.
-        self.queue.done();
+        self.queue.done(unless_panicked(session, &outcome), 1);
+        let timing = Timing { queue, run, shared: batch.own_run() };
         // The caller may have left meanwhile; then nobody is there to be told.
         let _ = reply.send(outcome.map(|outputs| Answer { outputs, timing }));
-        panicked
     }
 
-    fn run(&self, session: &mut dyn Session, batch: &Batch) -> Result<Outputs, RunError> {
-        let outputs = run_guarded(session, batch)?;
-        self.signature.check_outputs(batch, &outputs)?;
-        Ok(outputs)
+    fn answer_together(&self, mut session: Box<dyn Session>, jobs: Vec<Job>) {
+        let started = Instant::now();
+        let outcome = self.run_together(&mut *session, &jobs);
+        let session = unless_panicked(session, &outcome);
+        match outcome {
+            Ok(outputs) => {
+                self.queue.done(session, jobs.len());
+                share_out(jobs, &outputs, started);
+            }
+            Err(error) => {
+                tracing::debug!(%error, requests = jobs.len(), "a common run failed, each request is run by itself");
+                self.queue.split(session, jobs);
+            }
+        }
     }
 
-    fn replace(&self) -> Option<Box<dyn Session>> {
-        let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
+    fn run_together(&self, session: &mut dyn Session, jobs: &[Job]) -> Result<Outputs, RunError> {
+        let batches: Vec<_> = jobs.iter().map(|job| &job.batch).collect();
+        let batch = Batch::concat(&batches);
+        let batch = batch.ok_or_else(|| RunError::Failed("requests of different shapes in one run".to_owned()))?;
+        self.queue.run(session, &batch, &self.signature).0
+    }
+
+    fn replace(&self, panics: u32) {
         if panics >= MAX_PANICS {
-            self.give_up(&format!("the model panicked {panics} times in a row"));
-            return None;
+            return self.give_up(&format!("the model panicked {panics} times in a row"));
         }
         match catch_unwind(AssertUnwindSafe(|| self.model.open_session())) {
-            Ok(Ok(session)) => Some(session),
-            Ok(Err(error)) => {
-                self.give_up(&format!("no new session after a panic: {error}"));
-                None
-            }
-            Err(panic) => {
-                self.give_up(&format!("no new session after a panic: {}", panic_message(&*panic)));
-                None
-            }
+            Ok(Ok(session)) => self.queue.add(session),
+            Ok(Err(error)) => self.give_up(&format!("no new session after a panic: {error}")),
+            Err(panic) => self.give_up(&format!("no new session after a panic: {}", panic_message(&*panic))),
         }
     }
 
@@ -88,6 +89,26 @@ impl Worker {
         self.component.fail(reason);
         self.queue.fail(reason);
     }
+}
+
+/// Gives each request the rows that are its own; the outputs were checked to have one for each row of input.
+fn share_out(jobs: Vec<Job>, outputs: &Outputs, started: Instant) {
+    let (run, requests) = (started.elapsed(), jobs.len());
+    let rows = jobs.iter().filter_map(|job| job.rows).sum();
+    let mut end = 0;
+    for Job { rows: own, reply, arrived, .. } in jobs {
+        let range = end..end + own.unwrap_or_default();
+        let shared = SharedRun { requests, rows, leads: end == 0 };
+        end = range.end;
+        let outputs = outputs.iter().map(|output| output.rows(range.clone())).collect();
+        let timing = Timing { queue: started - arrived, run, shared };
+        let _ = reply.send(Ok(Answer { outputs, timing }));
+    }
+}
+
+/// A session that panicked must not be used again.
+pub(crate) fn unless_panicked<T>(session: Box<dyn Session>, outcome: &Result<T, RunError>) -> Option<Box<dyn Session>> {
+    (!matches!(outcome, Err(RunError::Panicked(_)))).then_some(session)
 }
 
 /// Runs a session and turns its panic into an error; the session must not be used again after that.

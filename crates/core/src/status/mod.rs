@@ -83,8 +83,19 @@ pub struct LoadRecord {
     pub contract: Option<Contract>,
     /// Sessions open.
     pub sessions: usize,
+    /// How requests share runs.
+    pub batching: Option<BatchingRecord>,
     /// Samples and how they went.
     pub samples: SampleTally,
+}
+
+/// How requests of a model share runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchingRecord {
+    /// Rows of one run; 1 where no request shares one.
+    pub max_rows: usize,
+    /// Why.
+    pub reason: String,
 }
 
 /// How a model's samples went.

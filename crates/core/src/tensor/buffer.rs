@@ -24,6 +24,19 @@ pub(super) fn aligned(bytes: Bytes, size: usize) -> Bytes {
     Bytes::from_owner(Elements(words)).slice(..bytes.len())
 }
 
+/// Pieces one after the other, in memory that is aligned for every dtype.
+pub(super) fn joined<'a>(pieces: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
+    let length = pieces.clone().map(Bytes::len).sum::<usize>();
+    let mut words = vec![0_u64; length.div_ceil(8)];
+    let mut rest = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..length];
+    for piece in pieces {
+        let (place, behind) = rest.split_at_mut(piece.len());
+        place.copy_from_slice(piece);
+        rest = behind;
+    }
+    Bytes::from_owner(Elements(words)).slice(..length)
+}
+
 /// A shared list of byte strings.
 #[derive(Clone, Debug)]
 pub struct Strings {

@@ -213,6 +213,32 @@ impl Tensor {
         };
         Self { dtype: self.dtype, shape: self.shape.with_first(range.len()), data }
     }
+
+    /// Whether the rows of both can stand in one tensor: the same dtype and axes but for the first.
+    pub fn has_rows_like(&self, other: &Self) -> bool {
+        self.dtype == other.dtype
+            && self.shape.len() == other.shape.len()
+            && !self.shape.is_empty()
+            && self.shape[1..] == other.shape[1..]
+    }
+
+    /// The rows of all, one tensor after the other, copied once; `None` of no tensors, and of tensors whose rows are not
+    /// alike ([`Tensor::has_rows_like`]).
+    pub fn concat(tensors: &[&Self]) -> Option<Self> {
+        let first = *tensors.first()?;
+        if !tensors.iter().all(|tensor| tensor.has_rows_like(first)) {
+            return None;
+        }
+        let rows = tensors.iter().map(|tensor| tensor.shape[0]).sum();
+        let data = match first.data {
+            Data::Fixed(_) => Data::Fixed(buffer::joined(tensors.iter().filter_map(|tensor| tensor.as_bytes()))),
+            Data::Strings(_) => {
+                let strings = tensors.iter().flat_map(|tensor| tensor.as_strings().unwrap_or_default());
+                Data::Strings(strings.cloned().collect::<Vec<_>>().into())
+            }
+        };
+        Some(Self { dtype: first.dtype, shape: first.shape.with_first(rows), data })
+    }
 }
 
 fn check_count(shape: &Shape, got: usize) -> Result<(), TensorError> {
@@ -290,7 +316,36 @@ mod tests {
         assert!(Tensor::from_vec::<f32>(Shape::new([0, 4]), vec![]).unwrap().is_empty());
     }
 
+    #[test]
+    fn rows_that_are_not_alike_are_not_joined() {
+        let of = |shape: [usize; 2]| Tensor::zeros(DType::Fp32, Shape::new(shape)).unwrap();
+        assert_eq!(Tensor::concat(&[&of([1, 2]), &of([3, 2])]), Some(of([4, 2])));
+        assert_eq!(Tensor::concat(&[&of([1, 2]), &of([1, 3])]), None);
+        assert_eq!(Tensor::concat(&[&of([1, 2]), &Tensor::zeros(DType::Int32, Shape::new([1, 2])).unwrap()]), None);
+        let scalar = Tensor::zeros(DType::Fp32, Shape::scalar()).unwrap();
+        assert_eq!(Tensor::concat(&[&scalar, &scalar]), None);
+        assert_eq!(Tensor::concat(&[]), None);
+    }
+
     proptest! {
+        #[test]
+        fn parts_joined_are_the_whole(lengths in prop::collection::vec(0_usize..4, 1..6), columns in 0_usize..4, text in any::<bool>()) {
+            let rows: usize = lengths.iter().sum();
+            let shape = Shape::new([rows, columns]);
+            let count = u16::try_from(rows * columns).unwrap();
+            let whole = if text {
+                Tensor::from_strings(shape, (0..count).map(|number| number.to_string()).collect::<Vec<_>>()).unwrap()
+            } else {
+                Tensor::from_vec(shape, (0..count).collect()).unwrap()
+            };
+            let mut start = 0;
+            let parts: Vec<_> = lengths.iter().map(|length| {
+                start += length;
+                whole.rows(start - length..start)
+            }).collect();
+            prop_assert_eq!(Tensor::concat(&parts.iter().collect::<Vec<_>>()), Some(whole));
+        }
+
         #[test]
         fn rows_equal_the_elements_of_those_rows(rows in 1_usize..6, columns in 0_usize..4, from in 0_usize..6, to in 0_usize..6) {
             let (from, to) = (from.min(to).min(rows), to.max(from).min(rows));

@@ -1,7 +1,6 @@
 //! One request on a connection: counted while it is under way, and told to be the last one when the process stops.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::activity::Activity;
+use crate::address::Peer;
 use crate::orders::Orders;
 use crate::shell::Shell;
 
@@ -21,7 +21,7 @@ pub(super) struct Connection {
     pub(super) shell: Arc<Shell>,
     pub(super) orders: Orders,
     pub(super) activity: Arc<Activity>,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Peer,
 }
 
 /// A response body that keeps its request counted until the last byte is taken.

@@ -3,10 +3,10 @@
 mod activity;
 mod answer;
 mod socket;
+mod stream;
 mod watchdog;
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +15,18 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use self::activity::Activity;
 use self::answer::Connection;
 use self::socket::{Parking, Socket};
 use self::watchdog::{Verdict, Watchdog};
+use crate::address::Peer;
 use crate::config::{Drain, Limits};
 use crate::orders::Orders;
 use crate::shell::Shell;
+
+pub(crate) use self::stream::Stream;
 
 /// What every connection needs.
 #[derive(Clone, Debug)]
@@ -52,10 +54,8 @@ impl Context {
     }
 
     /// Serves a connection to its end.
-    pub(crate) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        // Without it small answers wait for the peer's delayed acknowledgement. A failure costs speed only.
-        drop(stream.set_nodelay(true));
-        bound_writes(&stream, self.limits.write_timeout);
+    pub(crate) async fn serve(self, stream: Stream, peer: Peer) {
+        stream.prepare(self.limits.write_timeout);
         let parking = Parking::default();
         let activity = Arc::new(Activity::new());
         let socket = Socket::new(stream, Arc::clone(&activity), parking.clone());
@@ -94,20 +94,10 @@ impl Context {
     }
 }
 
-/// Lets the kernel end a connection whose peer does not take what was sent to it: hyper has no bound of its own there.
-#[cfg(target_os = "linux")]
-fn bound_writes(stream: &TcpStream, bound: Duration) {
-    // A failure leaves the connection without this bound, but serves it.
-    drop(socket2::SockRef::from(stream).set_tcp_user_timeout(Some(bound)));
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bound_writes(_stream: &TcpStream, _bound: Duration) {}
-
 /// Closes the write side, then reads until the peer has closed too, for `linger` at most. Closing at once while bytes
 /// of the peer are unread would make the kernel send a reset, which can take the last answer away from a peer that has
 /// not read it yet (RFC 9112 section 9.6).
-async fn close_in_stages(mut stream: TcpStream, linger: Duration) {
+async fn close_in_stages(mut stream: Stream, linger: Duration) {
     if stream.shutdown().await.is_err() {
         return;
     }

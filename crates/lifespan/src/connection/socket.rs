@@ -6,39 +6,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::activity::Activity;
+use super::stream::Stream;
 
 /// A stream whose reads are noted.
 #[derive(Debug)]
 pub(super) struct Socket {
     /// `None` only while being dropped.
-    stream: Option<TcpStream>,
+    stream: Option<Stream>,
     activity: Arc<Activity>,
     parking: Parking,
 }
 
 /// Where the stream is left when the connection is done with it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Parking(Arc<Mutex<Option<TcpStream>>>);
+pub(super) struct Parking(Arc<Mutex<Option<Stream>>>);
 
 impl Parking {
-    pub(super) fn take(&self) -> Option<TcpStream> {
+    pub(super) fn take(&self) -> Option<Stream> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn put(&self, stream: Option<TcpStream>) {
+    fn put(&self, stream: Option<Stream>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stream;
     }
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, parking: Parking) -> Self {
+    pub(super) fn new(stream: Stream, activity: Arc<Activity>, parking: Parking) -> Self {
         Self { stream: Some(stream), activity, parking }
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }

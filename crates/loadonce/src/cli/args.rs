@@ -55,9 +55,12 @@ struct Serve {
     /// Address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "IP")]
     host: Option<String>,
-    /// Port to listen on; 0 for any free one, which is printed [default: 8000]
+    /// Port to listen on; 0 for any free one, which is printed; off for none [default: 8000]
     #[arg(long)]
     port: Option<String>,
+    /// Unix domain socket to listen on too, with mode 0660 [default: none]
+    #[arg(long, value_name = "PATH")]
+    uds: Option<String>,
     /// A further path that answers probes as /v2/health/ready and /ping do
     #[arg(long, value_name = "PATH")]
     health_path: Option<String>,
@@ -150,11 +153,14 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve { load, host, port, drain_delay, drain_timeout, max_body_bytes, max_connections, .. } = serve;
+                let Serve {
+                    load, host, port, uds, drain_delay, drain_timeout, max_body_bytes, max_connections, ..
+                } = serve;
                 let mut arguments = load.arguments(Action::Serve);
                 arguments.add([
                     ("host", host),
                     ("port", port),
+                    ("uds", uds),
                     ("health_path", serve.health_path),
                     ("predict_path", serve.predict_path),
                     ("drain_delay", drain_delay),

@@ -1,7 +1,6 @@
 //! `loadonce serve`: bind, load, serve, drain.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
+    Address, Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
 use loadonce_server::{Api, Example, Telemetry};
@@ -27,15 +26,15 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let (specs, examples) = found(&settings)?;
     let bound = config(&settings).bind_with(|status| Telemetry::new(status).routes()).await;
     let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
-    announce(&settings, bound.address(), specs.len());
+    announce(&settings, bound.addresses(), specs.len());
     if let Some(line) = engines.announcement().filter(|_| settings.log == LogFormat::Text) {
         say(&format!("  {line}"));
     }
     // Its own, because no prediction is counted while loading.
     let telemetry = Telemetry::new(bound.status());
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
-    let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.address()));
-    let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
+    let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
+    let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes, ..loadonce_server::Limits::default() };
     let predict_path = settings.predict_path.clone();
     let routes = move |registry| {
         let api = Api::new(registry, telemetry, limits, examples);
@@ -59,7 +58,7 @@ fn found(settings: &Settings) -> Result<(Vec<ModelSpec>, BTreeMap<String, Exampl
 
 fn config(settings: &Settings) -> Config {
     Config {
-        listen: SocketAddr::new(settings.host, settings.port),
+        listen: settings.listen(),
         paths: paths(settings),
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
@@ -102,11 +101,12 @@ async fn load(
 }
 
 /// Says that the server is ready, and writes the startup report, once that is true.
-async fn herald(settings: Settings, status: StatusView, address: SocketAddr) {
+async fn herald(settings: Settings, status: StatusView, addresses: Vec<Address>) {
     let snapshot = status.wait_until(|now| now.phase >= Phase::Ready).await;
     if settings.log == LogFormat::Text {
         let milliseconds = snapshot.uptime.as_secs_f64() * 1e3;
-        say(&format!("ready after {milliseconds:.0} ms, docs page http://{address}/"));
+        let page = addresses.iter().find_map(Address::tcp).map(|address| format!(", docs page http://{address}/"));
+        say(&format!("ready after {milliseconds:.0} ms{}", page.unwrap_or_default()));
     }
     if let Err(failure) = write_report(&settings, &StartupReport::new(&snapshot, &status.readiness())) {
         tracing::error!("{}", failure.message);
@@ -151,10 +151,20 @@ fn write_json(path: &Path, report: &StartupReport) -> std::io::Result<()> {
 }
 
 /// For people; the shell logs the same as events.
-fn announce(settings: &Settings, address: SocketAddr, models: usize) {
+fn announce(settings: &Settings, addresses: &[Address], models: usize) {
     if settings.log == LogFormat::Text {
         let models = counted(models, "model");
-        say(&format!("loadonce {}, listening on http://{address}, loading {models}", env!("CARGO_PKG_VERSION")));
+        let addresses: Vec<_> = addresses.iter().map(in_words).collect();
+        let (version, addresses) = (env!("CARGO_PKG_VERSION"), addresses.join(" and "));
+        say(&format!("loadonce {version}, listening on {addresses}, loading {models}"));
+    }
+}
+
+/// A URL, where there is one.
+fn in_words(address: &Address) -> String {
+    match address {
+        Address::Tcp(address) => format!("http://{address}"),
+        Address::Unix(_) => address.to_string(),
     }
 }
 

@@ -142,6 +142,7 @@ impl Place {
         spec.contract = keys.contract;
         spec.options = keys.options;
         spec.limits = keys.limits.apply();
+        spec.batching = keys.batching.apply();
         for (name, input) in keys.inputs {
             spec.missing.extend(input.missing.map(|value| (name.clone(), value)));
             spec.columns.extend(input.columns.map(|columns| (name, columns)));

@@ -2,6 +2,7 @@
 //!
 //! Finding models lists folders and reads `model.toml` files; no model file is opened here.
 
+mod batching_keys;
 mod discover;
 mod model_toml;
 

@@ -8,6 +8,7 @@ use loadonce_core::{Contract, FillValue, Limits, LoadErrorKind};
 use serde::Deserialize;
 
 use super::RepositoryError;
+use super::batching_keys::BatchingKeys;
 
 /// The keys of `model.toml`; others are refused.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -22,6 +23,7 @@ pub(super) struct ModelToml {
     #[serde(deserialize_with = "options")]
     pub(super) options: BTreeMap<String, String>,
     pub(super) limits: LimitKeys,
+    pub(super) batching: BatchingKeys,
     pub(super) inputs: BTreeMap<String, InputKeys>,
     pub(super) outputs: BTreeMap<String, OutputKeys>,
 }
@@ -63,6 +65,7 @@ impl ModelToml {
     fn parse(text: &str) -> Result<Self, String> {
         let keys: Self = toml::from_str(text).map_err(|error| one_line(&error, text))?;
         keys.limits.check()?;
+        keys.batching.check()?;
         let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(input.columns.as_ref()?)?)));
         match twice {
             Some((name, column)) => Err(format!("[inputs.{name}] names column '{column}' twice")),
@@ -163,6 +166,8 @@ fn flatten(prefix: &str, table: &toml::Table, options: &mut BTreeMap<String, Str
 
 #[cfg(test)]
 mod tests {
+    use loadonce_core::{Batching, SharedRuns};
+
     use super::*;
 
     #[test]
@@ -180,6 +185,11 @@ mod tests {
             queue = 8
             sessions = 2
             timeout_seconds = 1.5
+            [batching]
+            enabled = true
+            max_rows = 8
+            max_bytes = 1024
+            max_delay_ms = 0.5
             [inputs.x]
             columns = ["a", "b"]
             missing = -1
@@ -192,6 +202,8 @@ mod tests {
         .unwrap();
         assert_eq!(keys.contract, Some(Contract::Exclusive));
         assert_eq!(keys.limits.apply(), Limits { queue: 8, sessions: 2, timeout: Duration::from_millis(1500) });
+        let (shared_runs, max_delay) = (SharedRuns::Always, Duration::from_micros(500));
+        assert_eq!(keys.batching.apply(), Batching { shared_runs, max_rows: 8, max_bytes: 1024, max_delay });
         let options: Vec<_> = keys.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(options, [("intra_op_threads", "2"), ("session.disable_prepacking", "1")]);
         assert_eq!(keys.inputs["x"].columns.as_deref().unwrap(), ["a", "b"]);
@@ -208,6 +220,8 @@ mod tests {
             ("checksum = 'md5:1'", "line 1: expected \"sha256:\" and 64 hexadecimal digits"),
             ("[limits]\nqueue = 0", "limits.queue: expected 1 to 1000000"),
             ("[limits]\ntimeout_seconds = 0.0", "limits.timeout_seconds: expected more than 0"),
+            ("[batching]\nmax_rows = 0", "batching.max_rows: expected 1 to 1048576"),
+            ("[batching]\nmax_delay_ms = -1.0", "batching.max_delay_ms: expected 0 to 60000"),
             ("[inputs.x]\nmissing = []", "line 2: missing: expected nan, a number, text or a truth, got array"),
             ("[inputs.x]\ncolumns = ['a', 'a']", "[inputs.x] names column 'a' twice"),
         ];

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,8 +13,13 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A connection.
 pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
 }
+
+trait Stream: io::Read + io::Write + Send {}
+
+impl Stream for TcpStream {}
+impl Stream for UnixStream {}
 
 /// An answer.
 #[derive(Debug)]
@@ -27,7 +34,13 @@ impl Client {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self { stream: BufReader::new(Box::new(stream)) })
+    }
+
+    pub(crate) fn connect_unix(path: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self { stream: BufReader::new(Box::new(stream)) })
     }
 
     pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Response> {

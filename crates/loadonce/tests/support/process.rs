@@ -133,11 +133,11 @@ pub(crate) fn until(mut state: impl FnMut() -> bool) {
     }
 }
 
-/// The address in `... listening on http://ADDRESS, ...`.
+/// The address in `... listening on http://ADDRESS and unix:PATH, ...`.
 fn listening(stdout: &mut BufReader<ChildStdout>) -> SocketAddr {
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    let address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok());
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split([',', ' ']).next()?.parse().ok());
     address.unwrap_or_else(|| panic!("no address in '{line}'"))
 }
 

@@ -12,13 +12,15 @@ mod v1;
 mod v2;
 
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 
 use crate::api::{Api, Telemetry};
 use crate::error::{ApiError, ApiErrorKind};
+use crate::grpc;
 
-/// Every route of the server but its health; at `predict_path` predictions of the only model.
+/// Every route over HTTP but its health; at `predict_path` predictions of the only model.
 pub(crate) fn routes(api: Api, predict_path: Option<&str>) -> Router {
     let routes = protocol_routes(api.clone());
     let routes = match predict_path {
@@ -68,9 +70,12 @@ pub(crate) fn telemetry_routes(telemetry: Telemetry) -> Router {
         .with_state(telemetry)
 }
 
-async fn no_such_path(uri: Uri) -> ApiError {
+async fn no_such_path(headers: HeaderMap, uri: Uri) -> Response {
+    if grpc::is_call(&headers) {
+        return grpc::no_such_method(uri.path());
+    }
     let text = format!("no such path '{}'; the models and their paths are listed at /", uri.path());
-    ApiError::new(ApiErrorKind::NoSuchPath, text)
+    ApiError::new(ApiErrorKind::NoSuchPath, text).into_response()
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> ApiError {

@@ -12,6 +12,7 @@ use loadonce_core::{InferRequest, InferResponse, ModelHandle};
 use super::body;
 use super::target::Target;
 use crate::api::Api;
+use crate::error::ApiError;
 use crate::predict::{Asked, Format, Received};
 use crate::wire::WireError;
 use crate::wire::v2::{Encoded, HEADER_LENGTH};
@@ -35,10 +36,12 @@ where
         let body = body::read(&head.headers, body, api.limits().body_bytes).await?;
         Ok(Received { size: body.len(), body })
     };
-    match crate::predict::predict(api, asked, body, format).await {
-        Ok(encoded) => respond(encoded),
-        Err(error) => error.into_response(),
+    let (result, prediction) = crate::predict::predict(api, asked, body, format).await;
+    let mut response = result.map_or_else(ApiError::into_response, respond);
+    if let Some(prediction) = prediction {
+        response.extensions_mut().insert(prediction);
     }
+    response
 }
 
 /// A body with tensors in binary form says where its JSON ends.

@@ -5,23 +5,20 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use loadonce_core::{Dim, InferError, InferResponse, ModelHandle, TensorSpec};
+use loadonce_core::{InferError, InferResponse, ModelHandle, TensorSpec};
 use serde_json::{Value, json};
 
 use super::predict::predict;
 use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::facts;
 use crate::predict::Format;
 use crate::wire::WireError;
 use crate::wire::v2::{Answerer, Framing, HEADER_LENGTH, decode_request, encode_response};
 
-/// Triton's names (`core/src/server.cc`) of the extensions that are served; none that is not.
-const EXTENSIONS: [&str; 5] =
-    ["binary_tensor_data", "classification", "model_configuration", "parameters", "statistics"];
-
 pub(super) async fn server_metadata() -> Json<Value> {
-    Json(json!({ "name": "loadonce", "version": env!("CARGO_PKG_VERSION"), "extensions": EXTENSIONS }))
+    Json(json!({ "name": facts::NAME, "version": facts::VERSION, "extensions": facts::EXTENSIONS }))
 }
 
 pub(super) async fn model_metadata(
@@ -33,7 +30,7 @@ pub(super) async fn model_metadata(
     Ok(Json(json!({
         "name": model.name(),
         "versions": [model.version()],
-        "platform": format!("loadonce_{}", model.engine()),
+        "platform": facts::platform(model),
         "inputs": tensors(&model.signature().inputs),
         "outputs": tensors(&model.signature().outputs),
     })))
@@ -75,7 +72,7 @@ fn framing(headers: &HeaderMap) -> Result<Framing, WireError> {
 }
 
 fn tensor_metadata(spec: &TensorSpec) -> Value {
-    let mut metadata = json!({ "name": spec.name, "datatype": spec.dtype.as_str(), "shape": shape(spec) });
+    let mut metadata = json!({ "name": spec.name, "datatype": spec.dtype.as_str(), "shape": facts::axes(spec) });
     if !spec.columns.is_empty() {
         metadata["columns"] = json!(spec.columns);
     }
@@ -83,14 +80,4 @@ fn tensor_metadata(spec: &TensorSpec) -> Value {
         metadata["labels"] = json!(spec.labels);
     }
     metadata
-}
-
-/// -1 stands for an axis of any length (`inference_rest.md`, "Model Metadata Response JSON Object").
-pub(super) fn shape(spec: &TensorSpec) -> Vec<i64> {
-    let Some(dims) = &spec.dims else { return vec![-1] };
-    let length = |dim: &Dim| match dim {
-        Dim::Fixed(length) => i64::try_from(*length).unwrap_or(i64::MAX),
-        Dim::Dynamic(_) => -1,
-    };
-    dims.iter().map(length).collect()
 }

@@ -1,11 +1,16 @@
-//! Wire formats: JSON bodies to tensors and back. No HTTP here, and no model: a body, a signature, nothing else.
+//! Wire formats: bodies and messages to tensors and back. No HTTP here, and no model: a body, a signature, nothing else.
 
 mod element;
 mod array;
 mod b64;
 mod write;
+mod shape;
+mod classification;
+mod wanted;
+mod parameters;
 pub(crate) mod either;
 pub(crate) mod raw;
+pub mod grpc;
 pub mod v1;
 pub mod v2;
 
@@ -20,7 +25,10 @@ pub enum WireError {
     /// The body is not JSON.
     #[error("the body is not valid JSON: {0}")]
     Syntax(String),
-    /// The body is JSON of another form.
+    /// The message of a gRPC call is none of its type.
+    #[error("the message cannot be read: {0}")]
+    Message(String),
+    /// The body is JSON of another form, or a field of the message has another value than it may have.
     #[error("{path}: {detail}")]
     Form {
         /// Where, as a path of fields and positions.
@@ -66,7 +74,7 @@ impl WireError {
     /// The kind, to branch on.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Syntax(_) | Self::Form { .. } => ErrorKind::InvalidRequest,
+            Self::Syntax(_) | Self::Message(_) | Self::Form { .. } => ErrorKind::InvalidRequest,
             Self::NotUtf8 { .. } => ErrorKind::Internal,
         }
     }

@@ -2,7 +2,9 @@
 
 use super::Settings;
 use super::value::PATH_SEPARATOR;
-use super::value::{duration, library, number, parse, path, quoted, show_duration, show_library, show_path, url_path};
+use super::value::{
+    duration, library, number, parse, path, port, quoted, show_duration, show_library, show_path, show_port, url_path,
+};
 
 /// How one setting is read and shown.
 pub(super) struct Key {
@@ -35,8 +37,13 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "port",
-        set: |settings, text| parse(text, "a port from 0 to 65535").map(|value| settings.port = value),
-        show: |settings| Some(settings.port.to_string()),
+        set: |settings, text| port(text).map(|value| settings.port = value),
+        show: |settings| Some(show_port(settings.port)),
+    },
+    Key {
+        name: "uds",
+        set: |settings, text| path(text).map(|value| settings.uds = Some(value)),
+        show: |settings| settings.uds.as_deref().map(show_path),
     },
     Key {
         name: "health_path",

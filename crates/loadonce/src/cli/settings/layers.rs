@@ -48,6 +48,7 @@ impl Layers {
                 mistakes.push(mistake);
             }
         }
+        mistakes.extend(settings.contradictions());
         if mistakes.is_empty() { Ok(settings) } else { Err(Mistakes(mistakes)) }
     }
 
@@ -175,7 +176,7 @@ mod tests {
         let environment = [("LOADONCE_PORT", "2"), ("LOADONCE_KEEP_GOING", "true"), ("PATH", "/bin")];
         let (on_disk, layers) = layers(file, &environment, &[("port", "3")]);
         let settings = layers.resolve().unwrap();
-        assert_eq!((settings.port, settings.threads, settings.keep_going), (3, 3, true));
+        assert_eq!((settings.port, settings.threads, settings.keep_going), (Some(3), 3, true));
         assert_eq!(settings.drain_delay, Duration::from_millis(2500));
         assert_eq!(settings.models, [PathBuf::from("a"), PathBuf::from("b")]);
         let printed = settings.print();
@@ -211,7 +212,7 @@ mod tests {
         let expected = [
             "'section' cannot be a table",
             "unknown setting 'prot'; did you mean 'port'?",
-            "port: expected a port from 0 to 65535, got 'x'",
+            "port: expected a port from 0 to 65535, or off, got 'x'",
             "log: expected text or json, got 'loud'",
             "LOADONCE_THREADS: expected a whole number from 1 to 1024, got '0'",
             "LOADONCE_NONSENSE: unknown setting 'nonsense'; known are",

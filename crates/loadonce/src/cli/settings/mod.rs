@@ -10,9 +10,11 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use loadonce_lifespan::Address;
 
 use self::keys::KEYS;
 use crate::engines::EngineOptions;
@@ -25,7 +27,10 @@ pub(crate) use self::value::{LogFormat, PATH_SEPARATOR};
 pub(crate) struct Settings {
     pub(crate) models: Vec<PathBuf>,
     pub(crate) host: IpAddr,
-    pub(crate) port: u16,
+    /// `None` listens on no TCP port.
+    pub(crate) port: Option<u16>,
+    /// A Unix domain socket to listen on too.
+    pub(crate) uds: Option<PathBuf>,
     pub(crate) health_path: Option<String>,
     pub(crate) predict_path: Option<String>,
     pub(crate) keep_going: bool,
@@ -56,7 +61,8 @@ impl Default for Settings {
         Self {
             models: Vec::new(),
             host: IpAddr::from([127, 0, 0, 1]),
-            port: 8000,
+            port: Some(8000),
+            uds: None,
             health_path: None,
             predict_path: None,
             keep_going: false,
@@ -76,6 +82,18 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Where to listen: the port first.
+    pub(crate) fn listen(&self) -> Vec<Address> {
+        let port = self.port.map(|port| SocketAddr::new(self.host, port).into());
+        port.into_iter().chain(self.uds.clone().map(Address::Unix)).collect()
+    }
+
+    /// What is wrong with the settings together, though each may be right.
+    fn contradictions(&self) -> Option<String> {
+        let nowhere = self.listen().is_empty();
+        nowhere.then(|| "port is off and there is no uds, so nothing would be listened on: set one of them".to_owned())
+    }
+
     /// The settings as a configuration file, each with its source.
     pub(crate) fn print(&self) -> String {
         let mut text = String::new();

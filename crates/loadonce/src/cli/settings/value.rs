@@ -76,6 +76,18 @@ pub(super) fn url_path(text: &str) -> Result<String, String> {
     Err(format!("expected a URL's path such as /predict, got '{text}'"))
 }
 
+/// A port, or `off` for none.
+pub(super) fn port(text: &str) -> Result<Option<u16>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => parse(text, "a port from 0 to 65535, or off").map(Some),
+    }
+}
+
+pub(super) fn show_port(port: Option<u16>) -> String {
+    port.map_or_else(|| quoted("off"), |port| port.to_string())
+}
+
 /// `auto`, `off`, or a path.
 pub(super) fn library(text: &str) -> Result<UseOnnxRuntime, String> {
     match text {

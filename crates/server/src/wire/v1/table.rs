@@ -4,6 +4,7 @@
 //! comes down to cells here, so that each finds a missing or an unknown column the same way.
 
 use loadonce_core::{DType, Dim, FillValue, NamedTensor, Shape, Tensor, TensorSpec};
+use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use crate::wire::write::{float, scalar};
@@ -63,7 +64,7 @@ impl<'a> Table<'a> {
     }
 
     /// How a column is called in paths.
-    pub(super) fn name(&self, column: usize) -> String {
+    fn name(&self, column: usize) -> String {
         self.names.get(column).map_or_else(|| column.to_string(), |name| (*name).to_owned())
     }
 
@@ -94,7 +95,7 @@ impl<'a> Table<'a> {
     }
 
     /// What stands for a missing cell of that column.
-    pub(super) fn fill(&self, column: usize) -> Option<&str> {
+    fn fill(&self, column: usize) -> Option<&str> {
         let spec = if self.wide { 0 } else { column };
         self.fills.get(spec)?.as_deref().filter(|_| self.is_one_value(column))
     }
@@ -166,6 +167,14 @@ impl<'a> Table<'a> {
         Ok(Cells { rows: count, width, values: cells })
     }
 
+    /// The entries of rows that are lists, or of the single values that a row is; `None` where one is neither.
+    pub(super) fn lists<'c>(&self, rows: &[&'c RawValue]) -> Option<Vec<Vec<&'c RawValue>>> {
+        let entries = |row: &&'c RawValue| {
+            if self.wide { serde_json::from_str(row.get()).ok() } else { Some(vec![*row]) }
+        };
+        rows.iter().map(entries).collect()
+    }
+
     /// Adds a row with what stands for its missing cells; `null` is a missing one.
     fn complete<'c>(&'c self, row: &[Option<&'c str>], cells: &mut Vec<&'c str>) -> Result<(), String> {
         for (column, cell) in row.iter().enumerate() {
@@ -199,6 +208,7 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Whether the tensor has, or may have, one value a row.
 pub(super) fn is_one_value_a_row(spec: &TensorSpec) -> bool {
     matches!(spec.dims.as_deref(), None | Some([_] | [_, Dim::Fixed(1)]))
 }

@@ -1,15 +1,16 @@
 //! Inference requests: JSON, with tensors in it or behind it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 use loadonce_core::{DType, Dim, InferRequest, NamedTensor, Shape, Signature, Tensor, TensorSpec};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::parameters::{Parameters, count, flag, parameters};
+use super::parameters::{Values, parameters};
+use crate::wire::parameters::{count, refuse_shared_memory};
+use crate::wire::shape::shape;
+use crate::wire::wanted::{Head, Wanted};
 use crate::wire::{ArrayError, WireError, from_json, parse_pieces, raw};
 
 /// How a body is to be read.
@@ -24,28 +25,11 @@ pub enum Framing {
     Raw,
 }
 
-/// How a caller wants the outputs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Of outputs that have no form of their own.
-    binary: bool,
-    forms: BTreeMap<String, OutputForm>,
-}
-
-/// How a caller wants one output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OutputForm {
-    /// Whether in binary form, behind the JSON.
-    pub binary: bool,
-    /// The number of best classes to name, in place of the scores.
-    pub classes: Option<usize>,
-}
-
 #[derive(Deserialize)]
 struct Request<'a> {
     id: Option<String>,
     #[serde(default)]
-    parameters: Parameters,
+    parameters: Values,
     #[serde(borrow)]
     inputs: Vec<Input<'a>>,
     #[serde(default)]
@@ -60,7 +44,7 @@ struct Input<'a> {
     #[serde(borrow)]
     datatype: Cow<'a, str>,
     #[serde(default)]
-    parameters: Parameters,
+    parameters: Values,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
 }
@@ -69,7 +53,7 @@ struct Input<'a> {
 struct Output {
     name: String,
     #[serde(default)]
-    parameters: Parameters,
+    parameters: Values,
 }
 
 /// The part of a response that a sample's expected answer has.
@@ -77,18 +61,6 @@ struct Output {
 struct Response<'a> {
     #[serde(borrow)]
     outputs: Vec<Input<'a>>,
-}
-
-impl Wanted {
-    /// All outputs in that form, unless one has a form of its own.
-    pub fn all(binary: bool) -> Self {
-        Self { binary, forms: BTreeMap::new() }
-    }
-
-    /// The form of an output.
-    pub fn form_of(&self, output: &str) -> OutputForm {
-        self.forms.get(output).copied().unwrap_or(OutputForm { binary: self.binary, classes: None })
-    }
 }
 
 /// Reads an inference request. The data of an input may be nested or flat, or lie in binary form behind the JSON; fields
@@ -107,27 +79,30 @@ pub fn decode_request(
         Framing::Mixed(length) => (body.slice(..length), body.slice(length..)),
         Framing::Raw => return raw_request(body.clone(), signature),
     };
-    let request: Request<'_> = from_json(&json)?;
+    let mut request: Request<'_> = from_json(&json)?;
     let mut tail = Tail { bytes: binary, is_there: framing != Framing::Json };
-    let inputs = tensors("inputs", &request.inputs, &mut tail)?;
+    let inputs = tensors("inputs", std::mem::take(&mut request.inputs), &mut tail)?;
     tail.finish()?;
-    let wanted = wanted(&request)?;
-    let timeout = timeout(&request.parameters)?;
-    refuse_sequences(&request.parameters)?;
-    let request = InferRequest {
-        id: request.id,
-        inputs,
-        outputs: request.outputs.into_iter().map(|output| output.name).collect(),
-        timeout,
-        parameters: parameters(request.parameters)?,
+    head(request)?.with_inputs(inputs)
+}
+
+fn head(request: Request<'_>) -> Result<Head, WireError> {
+    let output = |(position, output): (usize, Output)| {
+        let parameters =
+            parameters(output.parameters).map_err(|error| error.within(&format!("outputs[{position}]")))?;
+        Ok((output.name, parameters))
     };
-    Ok((wanted, request))
+    Ok(Head {
+        id: request.id,
+        parameters: parameters(request.parameters).map_err(WireError::outermost)?,
+        outputs: request.outputs.into_iter().enumerate().map(output).collect::<Result<_, _>>()?,
+    })
 }
 
 /// Reads the outputs of an inference response, for samples.
 pub fn decode_outputs(body: &[u8]) -> Result<Vec<NamedTensor>, WireError> {
     let response: Response<'_> = from_json(body)?;
-    tensors("outputs", &response.outputs, &mut Tail { bytes: Bytes::new(), is_there: false })
+    tensors("outputs", response.outputs, &mut Tail { bytes: Bytes::new(), is_there: false })
 }
 
 /// A body that is one tensor ("Raw Binary Request"): for a model of one input, of which one axis may be of any length.
@@ -170,40 +145,6 @@ fn with_length(string: &[u8]) -> Bytes {
     [&length[..], string].concat().into()
 }
 
-fn wanted(request: &Request<'_>) -> Result<Wanted, WireError> {
-    let binary = flag(&request.parameters, "binary_data_output").map_err(WireError::outermost)?.unwrap_or(false);
-    let mut forms = BTreeMap::new();
-    for (position, output) in request.outputs.iter().enumerate() {
-        let form = output_form(&output.parameters, binary);
-        forms.insert(output.name.clone(), form.map_err(|error| error.within(&format!("outputs[{position}]")))?);
-    }
-    Ok(Wanted { binary, forms })
-}
-
-fn output_form(parameters: &Parameters, by_default: bool) -> Result<OutputForm, WireError> {
-    let binary = flag(parameters, "binary_data")?.unwrap_or(by_default);
-    let classes = count(parameters, "classification")?.filter(|classes| *classes > 0);
-    Ok(OutputForm { binary, classes })
-}
-
-/// Microseconds that the caller gives (`extension_schedule_policy.md`); 0 is no limit.
-fn timeout(parameters: &Parameters) -> Result<Option<Duration>, WireError> {
-    let microseconds =
-        count(parameters, "timeout").map_err(WireError::outermost)?.filter(|microseconds| *microseconds > 0);
-    Ok(microseconds.map(|microseconds| Duration::from_micros(microseconds as u64)))
-}
-
-/// No model here keeps anything from one request to the next, so a sequence would be answered wrongly without a word.
-fn refuse_sequences(parameters: &Parameters) -> Result<(), WireError> {
-    match parameters.get("sequence_id") {
-        None => Ok(()),
-        Some(id) if id.as_u64() == Some(0) || id.as_str() == Some("") => Ok(()),
-        Some(_) => {
-            Err(WireError::form("parameters.sequence_id", "the model keeps nothing from one request to the next"))
-        }
-    }
-}
-
 /// What is left of the tensors in binary form.
 struct Tail {
     bytes: Bytes,
@@ -232,28 +173,30 @@ impl Tail {
     }
 }
 
-fn tensors(field: &str, inputs: &[Input<'_>], tail: &mut Tail) -> Result<Vec<NamedTensor>, WireError> {
-    let named = |(position, input): (usize, &Input<'_>)| {
+fn tensors(field: &str, inputs: Vec<Input<'_>>, tail: &mut Tail) -> Result<Vec<NamedTensor>, WireError> {
+    let named = |(position, input): (usize, Input<'_>)| {
         named_tensor(input, tail).map_err(|error| error.within(&format!("{field}[{position}]")))
     };
-    inputs.iter().enumerate().map(named).collect()
+    inputs.into_iter().enumerate().map(named).collect()
 }
 
-fn named_tensor(input: &Input<'_>, tail: &mut Tail) -> Result<NamedTensor, WireError> {
-    let name = &input.name;
+fn named_tensor(input: Input<'_>, tail: &mut Tail) -> Result<NamedTensor, WireError> {
+    let name = input.name;
     let dtype: DType = input.datatype.parse().map_err(|error| form(".datatype", &error))?;
-    let shape = shape(&input.shape)?;
-    let tensor = match (count(&input.parameters, "binary_data_size")?, input.data) {
+    let shape = shape(&input.shape, |axis| usize::try_from(axis.as_u64()?).ok())?;
+    let parameters = parameters(input.parameters)?;
+    refuse_shared_memory(&parameters)?;
+    let tensor = match (count(&parameters, "binary_data_size")?, input.data) {
         (Some(_), Some(_)) => return Err(WireError::form(".data", format!("input '{name}' also has binary data"))),
         (Some(size), None) => {
-            let bytes = tail.take(name, size)?;
+            let bytes = tail.take(&name, size)?;
             raw::decode(dtype, shape, bytes)
                 .map_err(|detail| WireError::form(".parameters.binary_data_size", detail))?
         }
         (None, Some(data)) => json_tensor(dtype, shape, data)?,
         (None, None) => return Err(WireError::form(".data", format!("input '{name}' has no data"))),
     };
-    Ok(NamedTensor { name: name.clone().into_owned(), tensor })
+    Ok(NamedTensor { name: name.into_owned(), tensor })
 }
 
 fn json_tensor(dtype: DType, shape: Shape, data: &RawValue) -> Result<Tensor, WireError> {
@@ -271,31 +214,6 @@ fn fit(tensor: Tensor, shape: Shape) -> Result<Tensor, String> {
         return Err(format!("the nesting spells shape {}, but 'shape' says {shape}", tensor.shape()));
     }
     tensor.reshape(shape).map_err(|error| error.to_string())
-}
-
-fn shape(axes: &[serde_json::Number]) -> Result<Shape, WireError> {
-    let length = |(position, axis): (usize, &serde_json::Number)| {
-        let length = axis.as_u64().and_then(|length| usize::try_from(length).ok());
-        length.ok_or_else(|| {
-            WireError::form(format!(".shape[{position}]"), format!("expected a length of 0 or more, got {axis}"))
-        })
-    };
-    if axes.len() > loadonce_core::tensor::MAX_RANK {
-        return Err(WireError::form(".shape", format!("{} axes are too many", axes.len())));
-    }
-    let axes: Vec<_> = axes.iter().enumerate().map(length).collect::<Result<_, _>>()?;
-    check_empty(&axes)?;
-    Ok(Shape::new(axes))
-}
-
-/// An empty tensor costs a caller nothing, so its other axes are bounded: an answer of as many rows would not be empty.
-fn check_empty(axes: &[usize]) -> Result<(), WireError> {
-    const MOST: usize = 1 << 20;
-    let product = axes.iter().filter(|axis| **axis > 0).try_fold(1_usize, |product, axis| product.checked_mul(*axis));
-    if axes.contains(&0) && product.is_none_or(|product| product > MOST) {
-        return Err(WireError::form(".shape", format!("an empty tensor's other axes hold more than {MOST} elements")));
-    }
-    Ok(())
 }
 
 fn form(path: &str, error: &dyn std::fmt::Display) -> WireError {

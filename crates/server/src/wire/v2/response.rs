@@ -2,8 +2,8 @@
 
 use loadonce_core::{InferResponse, NamedTensor, Signature, Tensor};
 
-use super::classification::classify;
-use super::request::Wanted;
+use crate::wire::classification::classify;
+use crate::wire::wanted::Wanted;
 use crate::wire::write::{scalar, separate, write_elements};
 use crate::wire::{WireError, raw};
 

@@ -235,3 +235,16 @@ fn a_request_may_bring_its_own_time_but_no_sequence() {
     let expected = "parameters.sequence_id: the model keeps nothing from one request to the next";
     assert_eq!(decode(r#""sequence_id":7"#).unwrap_err(), expected);
 }
+
+#[test]
+fn shared_memory_is_refused() {
+    let region = r#""parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}"#;
+    let input = format!(r#"{{"inputs":[{{"name":"x","shape":[1,2],"datatype":"FP32",{region}}}]}}"#);
+    let output = BINARY.replacen('{', &format!(r#"{{"outputs":[{{"name":"y",{region}}}],"#), 1);
+    for (place, error) in
+        [("inputs[0]", decode(&input).unwrap_err()), ("outputs[0]", decode_mixed(&output, &halves()).unwrap_err())]
+    {
+        let expected = format!("{place}.parameters.shared_memory_region: shared memory is not served");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}

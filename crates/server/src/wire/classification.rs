@@ -7,7 +7,7 @@ use bytes::Bytes;
 use half::{bf16, f16};
 use loadonce_core::{DType, Element, NamedTensor, Shape, Signature, Tensor};
 
-use crate::wire::WireError;
+use super::WireError;
 
 /// The output as strings `SCORE:INDEX` or `SCORE:INDEX:LABEL`, the best `count` of each row, best first; of equal
 /// scores, the first.

@@ -1,21 +1,23 @@
-//! The listening socket: taken before anything is loaded, and given up only when its queue is empty.
+//! The listening sockets: taken before anything is loaded, and given up only when their queues are empty.
 
+mod socket;
+mod socket_file;
+
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-#[cfg(target_os = "linux")]
-use socket2::{SockFilter, SockRef};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::socket::Accepted;
 use crate::connection::Context;
-use crate::error::BindError;
+
+pub(crate) use self::socket::ServerSocket;
 
 /// The longest pause after a failure to accept.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -23,36 +25,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a handshake that has begun may take to complete when the process stops.
 const HANDSHAKE: Duration = Duration::from_millis(250);
 
-/// Accepts connections and owns their tasks.
+/// Accepts the connections of all sockets and owns their tasks.
 pub(crate) struct Listener {
-    /// `None` once closed.
-    socket: Option<TcpListener>,
+    sockets: Vec<ServerSocket>,
+    /// Which socket is asked first, so that a busy one does not starve the others.
+    turn: usize,
     context: Context,
     permits: Arc<Semaphore>,
     connections: JoinSet<()>,
     failures: u32,
 }
 
-/// Takes the address.
-///
-/// `SO_REUSEADDR` lets a restarted server take the port while old connections are in TIME-WAIT. `SO_REUSEPORT` is left
-/// off: a second server on the same port would succeed and take half of the connections.
-pub(crate) fn bind(address: SocketAddr, backlog: u32) -> Result<TcpListener, BindError> {
-    let listen = || -> io::Result<TcpListener> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        socket.set_nonblocking(true)?;
-        TcpListener::from_std(socket.into())
-    };
-    listen().map_err(|source| BindError { address, source })
-}
-
 impl Listener {
-    pub(crate) fn new(socket: TcpListener, context: Context) -> Self {
+    pub(crate) fn new(sockets: Vec<ServerSocket>, context: Context) -> Self {
         let permits = Arc::new(Semaphore::new(context.limits.max_connections.min(Semaphore::MAX_PERMITS)));
-        Self { socket: Some(socket), context, permits, connections: JoinSet::new(), failures: 0 }
+        Self { sockets, turn: 0, context, permits, connections: JoinSet::new(), failures: 0 }
     }
 
     /// Serves until told to close, then until every connection is done or told to cut; returns how many were cut.
@@ -76,12 +63,13 @@ impl Listener {
 
     async fn accept_until(&mut self, end: impl Future<Output = ()>) {
         let mut end = pin!(end);
-        while let Some(socket) = &self.socket {
+        loop {
             tokio::select! {
                 biased;
                 () = &mut end => return,
                 Some(ended) = self.connections.join_next(), if !self.connections.is_empty() => report(ended),
-                accepted = accept(socket, &self.permits) => {
+                accepted = accept(&self.sockets, self.turn, &self.permits) => {
+                    self.turn = self.turn.wrapping_add(1);
                     if let Some(pause) = self.take(accepted)
                         && timeout(pause, &mut end).await.is_ok()
                     {
@@ -92,22 +80,33 @@ impl Listener {
         }
     }
 
-    /// Begins no new handshake, takes every connection whose handshake had begun, then closes the socket. Peers whose
-    /// handshake is complete believe that they are connected and may have sent their request; closing the socket over
+    /// Begins no new handshake, takes every connection whose handshake had begun, then closes the sockets. Peers whose
+    /// handshake is complete believe that they are connected and may have sent their request; closing a socket over
     /// them would answer with a reset.
     async fn stop_accepting(&mut self) {
-        if let Some(socket) = &self.socket {
-            ignore_new_peers(socket);
+        self.sockets.iter().for_each(ServerSocket::refuse_new_peers);
+        let (in_handshakes, at_once) =
+            std::mem::take(&mut self.sockets).into_iter().partition::<Vec<_>, _>(ServerSocket::has_handshakes);
+        self.close(at_once);
+        self.sockets = in_handshakes;
+        if !self.sockets.is_empty() {
             self.accept_until(sleep(HANDSHAKE)).await;
         }
-        if let Some(Ok(socket)) = self.socket.take().map(TcpListener::into_std) {
-            empty_queue(&socket, &self.context, &mut self.connections);
+        let rest = std::mem::take(&mut self.sockets);
+        self.close(rest);
+    }
+
+    /// Closes sockets and takes every connection that the kernel has ready, also above the bound on connections.
+    fn close(&mut self, sockets: Vec<ServerSocket>) {
+        let backlog = self.context.limits.backlog;
+        for (stream, peer) in sockets.into_iter().flat_map(|socket| socket.close(backlog)) {
+            self.connections.spawn(self.context.clone().serve(stream, peer));
         }
     }
 
     /// Starts a connection; after a failure, returns how long to wait.
-    fn take(&mut self, accepted: io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)>) -> Option<Duration> {
-        let (stream, peer, permit) = match accepted {
+    fn take(&mut self, accepted: io::Result<(Accepted, OwnedSemaphorePermit)>) -> Option<Duration> {
+        let ((stream, peer), permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 let pause = pause(&error, self.failures)?;
@@ -128,12 +127,20 @@ impl Listener {
 
 /// Waits for room, then for a connection; cancel-safe.
 async fn accept(
-    socket: &TcpListener,
+    sockets: &[ServerSocket],
+    turn: usize,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> io::Result<(Accepted, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = socket.accept().await?;
-    Ok((stream, peer, permit))
+    let accepted = poll_fn(|context| poll_accept(sockets, turn, context)).await?;
+    Ok((accepted, permit))
+}
+
+/// A connection from whichever socket has one, beginning with the one whose turn it is.
+fn poll_accept(sockets: &[ServerSocket], turn: usize, context: &mut task::Context<'_>) -> Poll<io::Result<Accepted>> {
+    let first = turn.checked_rem(sockets.len()).unwrap_or(0);
+    let in_turn = sockets[first..].iter().chain(&sockets[..first]);
+    in_turn.map(|socket| socket.poll_accept(context)).find(Poll::is_ready).unwrap_or(Poll::Pending)
 }
 
 /// How long to wait after a failure to accept, the `failures`th in a row; `None` where only that one connection failed.
@@ -145,44 +152,6 @@ fn pause(error: &io::Error, failures: u32) -> Option<Duration> {
         | io::ErrorKind::ConnectionRefused
         | io::ErrorKind::Interrupted => None,
         _ => Some(Duration::from_millis(10 << failures.min(7)).min(LONGEST_PAUSE)),
-    }
-}
-
-/// Lets the kernel drop every packet that would begin a handshake; the peer repeats it after a second, and is refused
-/// then. Other packets pass, so that handshakes under way are completed. Where this is not to be had, a peer whose
-/// handshake completes between the last look into the queue and the close is reset.
-#[cfg(target_os = "linux")]
-fn ignore_new_peers(socket: &TcpListener) {
-    // Classic BPF, `linux/bpf_common.h`. A filter on a TCP socket sees the packet from the TCP header on; its byte 13
-    // holds the flags (RFC 9293 section 3.1).
-    const LOAD_BYTE: u16 = 0x30;
-    const JUMP_IF_SET: u16 = 0x45;
-    const RETURN: u16 = 0x06;
-    const FLAGS: u32 = 13;
-    const SYN: u32 = 0x02;
-    let program = [
-        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
-        SockFilter::new(JUMP_IF_SET, 0, 1, SYN),
-        SockFilter::new(RETURN, 0, 0, 0),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-    ];
-    if let Err(error) = SockRef::from(socket).attach_filter(&program) {
-        tracing::debug!(%error, "cannot hold new peers back while closing the listener");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn ignore_new_peers(_socket: &TcpListener) {}
-
-/// Takes every connection that the kernel has ready, also above the bound on connections.
-fn empty_queue(socket: &std::net::TcpListener, context: &Context, connections: &mut JoinSet<()>) {
-    for _ in 0..context.limits.backlog {
-        let Ok((stream, peer)) = socket.accept() else { return };
-        if stream.set_nonblocking(true).is_ok()
-            && let Ok(stream) = TcpStream::from_std(stream)
-        {
-            connections.spawn(context.clone().serve(stream, peer));
-        }
     }
 }
 
