@@ -1,4 +1,6 @@
-//! What targets share: a loaded model must run, whatever file it is from.
+//! What targets share: a loaded model must run, whatever file it is from; a request that is read must say what its body says.
+
+pub mod wire;
 
 use loadonce_core::{Batch, DType, Dim, Model, Shape, Tensor, TensorSpec};
 

@@ -11,6 +11,7 @@ use crate::engine::{Batch, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
 use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Worker, unless_panicked};
 use crate::request::{InferRequest, InferResponse, NamedTensor, Timing};
+use crate::sample::Example;
 use crate::signature::Signature;
 use crate::spec::{Batching, ModelSpec};
 use crate::status::{Component, Stage};
@@ -32,6 +33,7 @@ struct Inner {
     version: String,
     engine: &'static str,
     signature: Arc<Signature>,
+    example: Option<Example>,
     /// Whether requests may share runs.
     shares_runs: bool,
     timeout: Duration,
@@ -44,13 +46,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) engine: &'static str,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) signature: Arc<Signature>,
+    pub(crate) example: Option<Example>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
     pub(crate) batching: Batching,
 }
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, sessions, batching } = parts;
+        let Parts { spec, engine, model, signature, example, sessions, batching } = parts;
         let rules = Rules { capacity: spec.limits.queue, batching, direct: !model.may_block() };
         let threads = sessions.len();
         let queue = Arc::new(Queue::new(rules, sessions));
@@ -65,6 +68,7 @@ impl RunningModel {
             version: spec.version.clone(),
             engine,
             signature,
+            example,
             shares_runs: batching.max_rows > 1,
             timeout: spec.limits.timeout,
             queue,
@@ -132,6 +136,12 @@ impl ModelHandle {
     /// What the model takes and gives, with declared columns and labels.
     pub fn signature(&self) -> &Signature {
         &self.0.signature
+    }
+
+    /// A request that the model answered while it was started, for people to try: of its samples the smallest, else zeros.
+    /// None if it has no sample and did not take zeros.
+    pub fn example(&self) -> Option<&Example> {
+        self.0.example.as_ref()
     }
 
     /// How much the model has to do now.

@@ -38,7 +38,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Load models and answer predictions over HTTP
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Do everything that serve does before it is ready, then exit
     Check(Load),
     /// Show a model's signature, operators, engine and size
@@ -61,6 +61,8 @@ struct Serve {
     /// Unix domain socket to listen on too, with mode 0660 [default: none]
     #[arg(long, value_name = "PATH")]
     uds: Option<String>,
+    #[command(flatten)]
+    grpc: GrpcFlags,
     /// A further path that answers probes as /v2/health/ready and /ping do
     #[arg(long, value_name = "PATH")]
     health_path: Option<String>,
@@ -79,6 +81,22 @@ struct Serve {
     /// Connections open at once; more wait [default: 10000]
     #[arg(long, value_name = "COUNT")]
     max_connections: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct GrpcFlags {
+    /// Port for gRPC, which every other address serves too; 0 for any free one, off for none [default: 8001]
+    #[arg(long, value_name = "PORT")]
+    grpc_port: Option<String>,
+    /// Unix domain socket for gRPC, with mode 0660 [default: none]
+    #[arg(long, value_name = "PATH")]
+    grpc_uds: Option<String>,
+    /// Serve no gRPC at all
+    #[arg(long)]
+    no_grpc: bool,
+    /// Largest message over gRPC [default: 67108864]
+    #[arg(long, value_name = "BYTES")]
+    max_grpc_message_bytes: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -154,9 +172,19 @@ impl Arguments {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
                 let Serve {
-                    load, host, port, uds, drain_delay, drain_timeout, max_body_bytes, max_connections, ..
-                } = serve;
+                    load,
+                    host,
+                    port,
+                    uds,
+                    grpc,
+                    drain_delay,
+                    drain_timeout,
+                    max_body_bytes,
+                    max_connections,
+                    ..
+                } = *serve;
                 let mut arguments = load.arguments(Action::Serve);
+                arguments.add(grpc.flags());
                 arguments.add([
                     ("host", host),
                     ("port", port),
@@ -208,6 +236,17 @@ impl Load {
             ("threads", self.threads),
         ]);
         arguments
+    }
+}
+
+impl GrpcFlags {
+    fn flags(self) -> [(&'static str, Option<String>); 4] {
+        [
+            ("grpc_port", self.grpc_port),
+            ("grpc_uds", self.grpc_uds),
+            ("grpc", self.no_grpc.then(|| "false".to_owned())),
+            ("max_grpc_message_bytes", self.max_grpc_message_bytes),
+        ]
     }
 }
 

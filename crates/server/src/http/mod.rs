@@ -2,7 +2,7 @@
 
 mod body;
 mod compression;
-mod page;
+mod docs;
 mod platform;
 mod predict;
 mod target;
@@ -33,7 +33,12 @@ pub(crate) fn routes(api: Api, predict_path: Option<&str>) -> Router {
 fn protocol_routes(api: Api) -> Router {
     let telemetry = telemetry_routes(api.telemetry().clone());
     Router::new()
-        .route("/", get(page::show))
+        .route("/", get(docs::page))
+        .route("/docs", get(docs::page))
+        .route("/docs/{file}", get(docs::file))
+        .route("/openapi.json", get(docs::document))
+        .route("/v2/docs", get(docs::to_page))
+        .route("/v2/models/{name}/docs", get(docs::to_model))
         .route("/v2", get(v2::server_metadata))
         .route("/v2/models/{name}", get(v2::model_metadata))
         .route("/v2/models/{name}/versions/{version}", get(v2::model_metadata))
@@ -74,7 +79,7 @@ async fn no_such_path(headers: HeaderMap, uri: Uri) -> Response {
     if grpc::is_call(&headers) {
         return grpc::no_such_method(uri.path());
     }
-    let text = format!("no such path '{}'; the models and their paths are listed at /", uri.path());
+    let text = format!("no such path '{}'; the models and their paths are listed at /docs", uri.path());
     ApiError::new(ApiErrorKind::NoSuchPath, text).into_response()
 }
 

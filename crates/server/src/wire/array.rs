@@ -1,13 +1,15 @@
 //! Nested or flat JSON arrays straight into typed buffers, with the position of a mistake.
 //!
-//! The text was already accepted as JSON by the parser of the whole body; what is left is to tell its arrays, find the
-//! shape that the nesting spells, and read the scalars.
+//! The nesting spells the shape. Only what is JSON is accepted, and all of a piece is read; what is refused may be no JSON
+//! at all, which is for the caller to find out ([`WireError::or_syntax`](super::WireError::or_syntax)).
 
 use bytes::Bytes;
 use half::{bf16, f16};
 use loadonce_core::tensor::MAX_RANK;
 use loadonce_core::{DType, Shape, Tensor, TensorError};
+use memchr::memchr_iter;
 
+use super::cursor::Cursor;
 use super::element::Scalar;
 
 /// A mistake in one of the pieces that make up a tensor.
@@ -54,18 +56,22 @@ fn finish(tensor: Result<Tensor, TensorError>) -> Result<Tensor, ArrayError> {
 }
 
 fn read<T: Scalar>(outer: &[usize], pieces: &[&str]) -> Result<(Vec<T>, Shape), ArrayError> {
-    let mut reader = Reader::new();
+    let mut reader = Reader::with_capacity(pieces.iter().map(|piece| room::<T>(piece)).sum());
     for (piece, text) in pieces.iter().enumerate() {
-        reader.rewind(text);
-        reader.value(0).map_err(|detail| ArrayError { piece, position: reader.position(), detail })?;
+        reader.piece(text).map_err(|detail| ArrayError { piece, position: reader.position(), detail })?;
     }
     let shape = Shape::new(outer.iter().chain(&reader.lengths).copied());
     Ok((reader.elements, shape))
 }
 
+/// Room for as many elements as there are commas, but no more than four times the text: strings may be full of commas.
+fn room<T>(text: &str) -> usize {
+    let commas = memchr_iter(b',', text.as_bytes()).count();
+    commas.min(4 * text.len() / size_of::<T>()) + 1
+}
+
 struct Reader<'a, T> {
-    text: &'a str,
-    at: usize,
+    cursor: Cursor<'a>,
     elements: Vec<T>,
     /// Length of the arrays at each level of nesting, outermost first, as far as one was closed.
     lengths: Vec<usize>,
@@ -76,21 +82,29 @@ struct Reader<'a, T> {
 }
 
 impl<'a, T: Scalar> Reader<'a, T> {
-    fn new() -> Self {
-        Self { text: "", at: 0, elements: Vec::new(), lengths: Vec::new(), scalars_at: None, path: Vec::new() }
+    fn with_capacity(elements: usize) -> Self {
+        let elements = Vec::with_capacity(elements);
+        Self { cursor: Cursor::new(""), elements, lengths: Vec::new(), scalars_at: None, path: Vec::new() }
     }
 
-    fn rewind(&mut self, text: &'a str) {
-        self.text = text;
-        self.at = 0;
+    fn piece(&mut self, text: &'a str) -> Result<(), String> {
+        self.cursor = Cursor::new(text);
         self.path.clear();
+        self.value(0)?;
+        match self.cursor.peek() {
+            None => Ok(()),
+            Some(_) => {
+                Err(format!("expected one value, got {} after it", quote(self.cursor.value().unwrap_or_default())))
+            }
+        }
     }
 
     fn value(&mut self, level: usize) -> Result<(), String> {
-        match self.peek() {
-            Some(b'[') => self.array(level),
-            _ => self.scalar(level),
+        if self.cursor.peek() == Some(b'[') {
+            return self.array(level);
         }
+        self.expect_scalars(level)?;
+        self.scalar()
     }
 
     fn array(&mut self, level: usize) -> Result<(), String> {
@@ -98,27 +112,64 @@ impl<'a, T: Scalar> Reader<'a, T> {
             return Err(format!("arrays are nested more than {MAX_RANK} levels deep"));
         }
         if self.scalars_at.is_some_and(|scalars| scalars <= level) {
-            return Err(format!("expected {}, got an array: the nesting is ragged", T::DTYPE));
+            return Err(self.refusal());
         }
-        self.at += 1;
+        self.cursor.advance(1);
         self.path.push(0);
-        let mut count = 0;
-        if self.peek() == Some(b']') {
-            self.at += 1;
-        } else {
-            loop {
-                self.path[level] = count;
-                self.value(level + 1)?;
-                count += 1;
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b']') => break self.at += 1,
-                    _ => return Err("the array does not end".to_owned()),
-                }
+        let count = match self.cursor.peek() {
+            Some(b']') => {
+                self.cursor.advance(1);
+                0
             }
-        }
+            Some(b'[') => self.arrays(level)?,
+            _ => self.scalars(level)?,
+        };
         self.path.pop();
         self.close(level, count)
+    }
+
+    /// Values of an array whose first one is an array, and its end.
+    fn arrays(&mut self, level: usize) -> Result<usize, String> {
+        loop {
+            self.value(level + 1)?;
+            self.path[level] += 1;
+            if self.ends()? {
+                return Ok(self.path[level]);
+            }
+        }
+    }
+
+    /// Values of an array whose first one is a scalar, and its end: where nearly all of a body is.
+    fn scalars(&mut self, level: usize) -> Result<usize, String> {
+        self.expect_scalars(level + 1)?;
+        let start = self.elements.len();
+        let outcome = loop {
+            match self.scalar().and_then(|()| self.ends()) {
+                Ok(false) => (),
+                Ok(true) => break Ok(()),
+                Err(detail) => break Err(detail),
+            }
+        };
+        let count = self.elements.len() - start;
+        self.path[level] = count;
+        outcome.map(|()| count)
+    }
+
+    /// Whether the array ends here or goes on behind a comma.
+    #[inline]
+    fn ends(&mut self) -> Result<bool, String> {
+        match self.cursor.peek() {
+            Some(b',') => {
+                self.cursor.advance(1);
+                self.cursor.peek();
+                Ok(false)
+            }
+            Some(b']') => {
+                self.cursor.advance(1);
+                Ok(true)
+            }
+            _ => Err("the array does not end".to_owned()),
+        }
     }
 
     /// Arrays of one level are equally long. Inner arrays close first, so levels become known from the inside out.
@@ -137,87 +188,42 @@ impl<'a, T: Scalar> Reader<'a, T> {
         Err(format!("expected {length} elements as in the array before, got {count}: the nesting is ragged"))
     }
 
-    fn scalar(&mut self, level: usize) -> Result<(), String> {
-        let token = self.token();
-        if *self.scalars_at.get_or_insert(level) != level || self.lengths.len() > level {
-            return Err(format!("expected an array, got {}: the nesting is ragged", quote(token)));
+    /// Scalars stand at one level only, below which there are no arrays.
+    fn expect_scalars(&mut self, level: usize) -> Result<(), String> {
+        if *self.scalars_at.get_or_insert(level) == level && self.lengths.len() <= level {
+            return Ok(());
         }
-        let element = T::parse(token).ok_or_else(|| refusal::<T>(token))?;
+        Err(format!("expected an array, got {}: the nesting is ragged", quote(self.cursor.value().unwrap_or_default())))
+    }
+
+    #[inline]
+    fn scalar(&mut self) -> Result<(), String> {
+        let Some((element, length)) = T::read(self.cursor.rest()) else { return Err(self.refusal()) };
         self.elements.push(element);
+        self.cursor.advance(length);
         Ok(())
     }
 
-    /// The scalar's text, strings with their quotes, objects to their end. Called at its first byte.
-    fn token(&mut self) -> &'a str {
-        let rest = &self.text[self.at..];
-        let length = match rest.as_bytes().first() {
-            Some(b'"') => string_length(rest),
-            Some(b'{') => object_length(rest),
-            _ => rest.find(ends_scalar).unwrap_or(rest.len()),
-        };
-        self.at += length;
-        &rest[..length]
-    }
-
-    /// The next byte that is not white space.
-    fn peek(&mut self) -> Option<u8> {
-        let bytes = self.text.as_bytes();
-        while matches!(bytes.get(self.at), Some(b' ' | b'\n' | b'\t' | b'\r')) {
-            self.at += 1;
+    #[cold]
+    fn refusal(&self) -> String {
+        let token = self.cursor.value().unwrap_or_default();
+        if token.starts_with('[') {
+            return format!("expected {}, got an array: the nesting is ragged", T::DTYPE);
         }
-        bytes.get(self.at).copied()
+        let hint = match token {
+            "null" if T::DTYPE.is_float() => "; a missing value is written \"NaN\"",
+            _ if T::DTYPE == DType::Bytes && token.starts_with('{') => {
+                "; bytes are written {\"b64\": \"...\"} in base64"
+            }
+            "0" | "1" if T::DTYPE == DType::Bool => "; a truth value is written true or false",
+            _ => "",
+        };
+        format!("expected {}, got {}{hint}", T::DTYPE, quote(token))
     }
 
     fn position(&self) -> String {
         self.path.iter().fold(String::new(), |path, index| path + &format!("[{index}]"))
     }
-}
-
-fn ends_scalar(character: char) -> bool {
-    matches!(character, ',' | ']' | ' ' | '\n' | '\t' | '\r')
-}
-
-/// Length of the string at the start of `text`, quotes included.
-fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (position, byte) in text.bytes().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return position + 1,
-            _ => (),
-        }
-    }
-    text.len()
-}
-
-/// Length of the object at the start of `text`, braces included.
-fn object_length(text: &str) -> usize {
-    let mut depth = 0;
-    let mut position = 0;
-    while let Some(byte) = text.as_bytes().get(position) {
-        match byte {
-            b'"' => position += string_length(&text[position..]) - 1,
-            b'{' => depth += 1,
-            b'}' => depth -= 1,
-            _ => (),
-        }
-        position += 1;
-        if depth == 0 {
-            break;
-        }
-    }
-    position
-}
-
-fn refusal<T: Scalar>(token: &str) -> String {
-    let hint = match token {
-        "null" if T::DTYPE.is_float() => "; a missing value is written \"NaN\"",
-        _ if T::DTYPE == DType::Bytes && token.starts_with('{') => "; bytes are written {\"b64\": \"...\"} in base64",
-        "0" | "1" if T::DTYPE == DType::Bool => "; a truth value is written true or false",
-        _ => "",
-    };
-    format!("expected {}, got {}{hint}", T::DTYPE, quote(token))
 }
 
 /// A value as errors show it, cut to a bearable length.

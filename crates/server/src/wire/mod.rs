@@ -1,5 +1,8 @@
 //! Wire formats: bodies and messages to tensors and back. No HTTP here, and no model: a body, a signature, nothing else.
 
+mod cursor;
+mod lazy;
+mod number;
 mod element;
 mod array;
 mod b64;
@@ -15,8 +18,10 @@ pub mod v1;
 pub mod v2;
 
 use loadonce_core::ErrorKind;
+use serde::de::IgnoredAny;
 
 pub(crate) use self::array::{ArrayError, parse_pieces, quote};
+pub(crate) use self::lazy::Raw;
 
 /// Why a body could not be read, or an answer not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +76,15 @@ impl WireError {
         }
     }
 
+    /// The same error, unless the body is no JSON in the first place, which a value that was set aside does not tell.
+    #[must_use]
+    pub(crate) fn or_syntax(self, body: &[u8]) -> Self {
+        match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => self,
+            Err(error) => Self::Syntax(error.to_string()),
+        }
+    }
+
     /// The kind, to branch on.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -80,13 +94,16 @@ impl WireError {
     }
 }
 
-/// Reads JSON into `T`; a mistake of form is named by its path, for instance `inputs[0].shape[1]`.
+/// Reads JSON into `T`; a mistake of form is named by its path, for instance `inputs[0].shape[1]`. What `T` keeps as
+/// [`Raw`] is not known to be JSON yet: see [`WireError::or_syntax`].
 pub(crate) fn from_json<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, WireError> {
     // Serde would take an array of the fields' values for an object.
     match body.trim_ascii_start().first() {
         None => Err(WireError::form("the body", "is empty, expected a JSON object")),
         Some(b'[') => Err(WireError::form("the body", "expected a JSON object, got an array")),
-        Some(_) => serde_json::from_slice(body).map_err(|error| explain::<T>(body, &error)),
+        Some(_) => {
+            lazy::from_slice(body).or_else(|_| serde_json::from_slice(body)).map_err(|error| explain::<T>(body, &error))
+        }
     }
 }
 

@@ -37,6 +37,23 @@ pub(crate) fn write_elements(
     Ok(())
 }
 
+/// Bytes that a tensor's elements may take; most take less, and only strings with escapes more.
+pub(crate) fn room(tensor: &Tensor) -> usize {
+    let comma = 1;
+    let each = match tensor.dtype() {
+        DType::Bool | DType::Uint16 => 5,
+        DType::Uint8 => 3,
+        DType::Int8 => 4,
+        DType::Int16 => 6,
+        DType::Uint32 | DType::Int32 => 11,
+        DType::Fp16 | DType::Bf16 | DType::Fp32 => 14,
+        DType::Uint64 | DType::Int64 => 20,
+        DType::Fp64 => 24,
+        DType::Bytes => return tensor.byte_len() + tensor.len() * (2 + comma),
+    };
+    tensor.len() * (each + comma)
+}
+
 /// Writes arrays nested like `axes` around the elements of `range`, which `write` writes with commas between them; a
 /// scalar without any.
 pub(crate) fn write_nested<E>(

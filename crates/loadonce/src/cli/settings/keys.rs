@@ -18,6 +18,8 @@ pub(super) struct Key {
 
 const TRUTH: &str = "true or false";
 const ONE_TEBIBYTE: usize = 1 << 40;
+/// The length of a message has four bytes.
+const MOST_GRPC_BYTES: usize = u32::MAX as usize;
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -54,6 +56,21 @@ pub(super) const KEYS: &[Key] = &[
         name: "predict_path",
         set: |settings, text| url_path(text).map(|value| settings.predict_path = Some(value)),
         show: |settings| settings.predict_path.as_deref().map(quoted),
+    },
+    Key {
+        name: "grpc",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.grpc = value),
+        show: |settings| Some(settings.grpc.to_string()),
+    },
+    Key {
+        name: "grpc_port",
+        set: |settings, text| port(text).map(|value| settings.grpc_port = value),
+        show: |settings| Some(show_port(settings.grpc_port)),
+    },
+    Key {
+        name: "grpc_uds",
+        set: |settings, text| path(text).map(|value| settings.grpc_uds = Some(value)),
+        show: |settings| settings.grpc_uds.as_deref().map(show_path),
     },
     Key {
         name: "keep_going",
@@ -99,6 +116,11 @@ pub(super) const KEYS: &[Key] = &[
         name: "max_body_bytes",
         set: |settings, text| number(text, 1, ONE_TEBIBYTE).map(|value| settings.max_body_bytes = value),
         show: |settings| Some(settings.max_body_bytes.to_string()),
+    },
+    Key {
+        name: "max_grpc_message_bytes",
+        set: |settings, text| number(text, 1, MOST_GRPC_BYTES).map(|value| settings.max_grpc_message_bytes = value),
+        show: |settings| Some(settings.max_grpc_message_bytes.to_string()),
     },
     Key {
         name: "max_connections",

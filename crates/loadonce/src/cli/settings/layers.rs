@@ -39,7 +39,11 @@ impl Layers {
         entries.extend(platform::entries(&self.environment));
         entries.extend(self.environment_entries());
         entries.extend(self.flags.into_iter().map(|(key, text)| {
-            let flag = if key == "models" { "PATH".to_owned() } else { format!("--{}", key.replace('_', "-")) };
+            let flag = match key {
+                "models" => "PATH".to_owned(),
+                "grpc" => "--no-grpc".to_owned(),
+                _ => format!("--{}", key.replace('_', "-")),
+            };
             (key.to_owned(), text, Source::Flag(flag))
         }));
         let mut settings = Settings::default();

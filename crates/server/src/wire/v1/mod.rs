@@ -2,7 +2,6 @@
 //! columns and pandas' data frames for models whose columns have names; and what the platforms make of it.
 
 pub(crate) mod csv;
-mod example;
 mod examples;
 mod fields;
 mod frame;
@@ -14,7 +13,6 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use self::example::example;
 pub use self::examples::{Task, decode_examples, encode_results};
 pub use self::metadata::metadata;
 pub use self::request::{decode_outputs, decode_request};

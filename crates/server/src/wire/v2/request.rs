@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use loadonce_core::{DType, Dim, InferRequest, NamedTensor, Shape, Signature, Tensor, TensorSpec};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::parameters::{Values, parameters};
 use crate::wire::parameters::{count, refuse_shared_memory};
 use crate::wire::shape::shape;
 use crate::wire::wanted::{Head, Wanted};
-use crate::wire::{ArrayError, WireError, from_json, parse_pieces, raw};
+use crate::wire::{ArrayError, Raw, WireError, from_json, parse_pieces, raw};
 
 /// How a body is to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +45,7 @@ struct Input<'a> {
     #[serde(default)]
     parameters: Values,
     #[serde(borrow)]
-    data: Option<&'a RawValue>,
+    data: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -79,8 +78,11 @@ pub fn decode_request(
         Framing::Mixed(length) => (body.slice(..length), body.slice(length..)),
         Framing::Raw => return raw_request(body.clone(), signature),
     };
-    let mut request: Request<'_> = from_json(&json)?;
-    let mut tail = Tail { bytes: binary, is_there: framing != Framing::Json };
+    let tail = Tail { bytes: binary, is_there: framing != Framing::Json };
+    inference(from_json(&json)?, tail).map_err(|error| error.or_syntax(&json))
+}
+
+fn inference(mut request: Request<'_>, mut tail: Tail) -> Result<(Wanted, InferRequest), WireError> {
     let inputs = tensors("inputs", std::mem::take(&mut request.inputs), &mut tail)?;
     tail.finish()?;
     head(request)?.with_inputs(inputs)
@@ -102,7 +104,8 @@ fn head(request: Request<'_>) -> Result<Head, WireError> {
 /// Reads the outputs of an inference response, for samples.
 pub fn decode_outputs(body: &[u8]) -> Result<Vec<NamedTensor>, WireError> {
     let response: Response<'_> = from_json(body)?;
-    tensors("outputs", response.outputs, &mut Tail { bytes: Bytes::new(), is_there: false })
+    let mut tail = Tail { bytes: Bytes::new(), is_there: false };
+    tensors("outputs", response.outputs, &mut tail).map_err(|error| error.or_syntax(body))
 }
 
 /// A body that is one tensor ("Raw Binary Request"): for a model of one input, of which one axis may be of any length.
@@ -199,7 +202,7 @@ fn named_tensor(input: Input<'_>, tail: &mut Tail) -> Result<NamedTensor, WireEr
     Ok(NamedTensor { name: name.into_owned(), tensor })
 }
 
-fn json_tensor(dtype: DType, shape: Shape, data: &RawValue) -> Result<Tensor, WireError> {
+fn json_tensor(dtype: DType, shape: Shape, data: Raw<'_>) -> Result<Tensor, WireError> {
     let tensor = parse_pieces(dtype, &[], &[data.get()])
         .map_err(|ArrayError { position, detail, .. }| WireError::form(format!(".data{position}"), detail))?;
     fit(tensor, shape).map_err(|detail| WireError::form(".data", detail))

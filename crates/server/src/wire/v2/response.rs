@@ -4,7 +4,7 @@ use loadonce_core::{InferResponse, NamedTensor, Signature, Tensor};
 
 use crate::wire::classification::classify;
 use crate::wire::wanted::Wanted;
-use crate::wire::write::{scalar, separate, write_elements};
+use crate::wire::write::{self, scalar, separate, write_elements};
 use crate::wire::{WireError, raw};
 
 /// Which model answered.
@@ -69,10 +69,10 @@ pub fn encode_response(
     Ok(append(out, &behind))
 }
 
-/// Bytes that an output may take in the JSON; a guess, to spare growing.
+/// Bytes that an output may take in the JSON, to spare growing.
 fn room(output: &NamedTensor, wanted: &Wanted) -> usize {
-    let elements = if wanted.form_of(&output.name).binary { 0 } else { output.tensor.len() };
-    128 + elements * 12
+    let form = wanted.form_of(&output.name);
+    128 + if form.binary || form.classes.is_some() { 0 } else { write::room(&output.tensor) }
 }
 
 fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
