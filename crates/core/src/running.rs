@@ -1,10 +1,12 @@
 //! A loaded model that answers: its owner, and the handle that requests go through.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::time::error::Elapsed;
 use tracing::Span;
 
 use crate::engine::{Batch, Model, Session};
@@ -37,6 +39,8 @@ struct Inner {
     /// Whether requests may share runs.
     shares_runs: bool,
     timeout: Duration,
+    /// Of requests that name none.
+    priority: NonZeroU32,
     queue: Arc<Queue>,
 }
 
@@ -71,6 +75,7 @@ impl RunningModel {
             example,
             shares_runs: batching.max_rows > 1,
             timeout: spec.limits.timeout,
+            priority: spec.limits.priority,
             queue,
         }));
         let mut running = Self { handle, threads: Vec::with_capacity(threads), component };
@@ -162,7 +167,7 @@ impl ModelHandle {
         let batch = self.signature().arrange(request.inputs)?;
         let Answer { outputs, timing } = match self.0.queue.borrow(&batch) {
             Some(session) => self.run(session, &batch)?,
-            None => self.queue(batch, timeout).await?,
+            None => self.queue(batch, timeout, request.priority).await?,
         };
         let outputs = selection.into_iter().map(|position| self.named(position, &outputs)).collect();
         Ok(InferResponse { id: request.id, outputs, timing })
@@ -176,22 +181,25 @@ impl ModelHandle {
         outcome.map(|outputs| Answer { outputs, timing })
     }
 
-    async fn queue(&self, batch: Batch, timeout: Duration) -> Result<Answer, InferError> {
+    async fn queue(&self, batch: Batch, timeout: Duration, priority: Option<NonZeroU32>) -> Result<Answer, InferError> {
         let (reply, answer) = oneshot::channel();
+        let priority = priority.unwrap_or(self.0.priority).get();
         let rows = self.0.shares_runs.then(|| batch.common_rows()).flatten();
-        let job = Job { batch, rows, reply, arrived: Instant::now(), span: Span::current() };
-        self.0.queue.push(job).map_err(|refused| self.refusal(refused))?;
-        self.receive(answer, timeout).await
+        let job = Job { batch, rows, priority, reply, arrived: Instant::now(), span: Span::current() };
+        self.0.queue.push(job, timeout).map_err(|refused| self.refusal(refused, timeout))?;
+        let mut place = Place { answer: Some(answer), queue: &self.0.queue };
+        let outcome = tokio::time::timeout(timeout, place.answer()).await;
+        self.judge(outcome, timeout)
     }
 
-    async fn receive(
+    fn judge(
         &self,
-        answer: oneshot::Receiver<Result<Answer, RunError>>,
+        outcome: Result<Option<Result<Answer, RunError>>, Elapsed>,
         timeout: Duration,
     ) -> Result<Answer, InferError> {
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(Ok(outcome)) => Ok(outcome?),
-            Ok(Err(_)) => Err(self.not_ready(self.closed().unwrap_or_else(|| "its session ended".to_owned()))),
+        match outcome {
+            Ok(Some(outcome)) => Ok(outcome?),
+            Ok(None) => Err(self.not_ready(self.closed().unwrap_or_else(|| "its session ended".to_owned()))),
             Err(_) => Err(InferError::DeadlineExceeded { model: self.name().to_owned(), deadline: timeout }),
         }
     }
@@ -201,15 +209,42 @@ impl ModelHandle {
         NamedTensor { name: self.signature().outputs[position].name.clone(), tensor: outputs[position].clone() }
     }
 
-    fn refusal(&self, refused: Refused) -> InferError {
+    fn refusal(&self, refused: Refused, deadline: Duration) -> InferError {
+        let model = self.name().to_owned();
         match refused {
-            Refused::Full { capacity } => InferError::QueueFull { model: self.name().to_owned(), capacity },
+            Refused::Full { capacity } => InferError::QueueFull { model, capacity },
+            Refused::Late { waiting, expected } => InferError::TooLate { model, deadline, waiting, expected },
             Refused::Closed { reason } => self.not_ready(reason),
         }
     }
 
     fn not_ready(&self, reason: String) -> InferError {
         InferError::NotReady { model: self.name().to_owned(), reason }
+    }
+}
+
+/// A caller's place in the queue, given up when the caller leaves.
+struct Place<'a> {
+    /// None once it has come.
+    answer: Option<oneshot::Receiver<Result<Answer, RunError>>>,
+    queue: &'a Queue,
+}
+
+impl Place<'_> {
+    /// The answer; none where the session ended without one.
+    async fn answer(&mut self) -> Option<Result<Answer, RunError>> {
+        let answer = self.answer.as_mut()?.await.ok();
+        self.answer = None;
+        answer
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            drop(answer);
+            self.queue.forget_gone();
+        }
     }
 }
 

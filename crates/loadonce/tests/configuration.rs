@@ -61,6 +61,18 @@ fn grpc_has_settings_of_its_own() {
 }
 
 #[test]
+fn origins_are_a_list_in_the_file_and_a_line_elsewhere() {
+    let folder = Folder::new();
+    let file = folder.write("settings.toml", "cors_origins = ['https://a.example', 'http://localhost:3000']\n");
+    let printed = run(["serve", "m", "--config", file.to_str().unwrap(), "--print-config"]).stdout;
+    assert!(printed.contains("cors_origins = \"https://a.example,http://localhost:3000\""), "{printed}");
+    let wrong = run(["serve", "m", "--cors-origins", "a.example"]);
+    assert_eq!(wrong.code, Some(10));
+    let expected = "--cors-origins: expected * or origins such as https://example.org, got 'a.example'";
+    assert!(wrong.stderr.contains(expected), "{}", wrong.stderr);
+}
+
+#[test]
 fn json_messages_are_one_object_a_line() {
     let folder = Folder::new();
     folder.iris("iris");

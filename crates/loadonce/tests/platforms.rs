@@ -56,7 +56,7 @@ fn a_platforms_variables_are_settings_weaker_than_our_own() {
     let wrong = run_with(["serve", "m"], &[("AIP_HTTP_PORT", "http"), ("AIP_PREDICT_ROUTE", "predict")]);
     assert_eq!(wrong.code, Some(10));
     for mistake in [
-        "AIP_HTTP_PORT: expected a port from 0 to 65535, got 'http'",
+        "AIP_HTTP_PORT: expected a port from 0 to 65535, or off, got 'http'",
         "AIP_PREDICT_ROUTE: expected a URL's path such as /predict, got 'predict'",
     ] {
         assert!(wrong.stderr.contains(mistake), "{mistake} in {}", wrong.stderr);

@@ -33,13 +33,17 @@ impl Format {
         if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
     }
 
-    pub(crate) fn content_type(self) -> &'static str {
+    /// The `Content-Type` of it.
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
         }
     }
 }
+
+/// What metrics may come as.
+pub(crate) const MEDIA_TYPES: &[&str] = &[Format::OpenMetrics.content_type(), Format::Text.content_type()];
 
 /// Every metric of the process.
 pub(crate) struct Metrics {

@@ -9,6 +9,7 @@ mod docs;
 mod grpc;
 mod grpc_calls;
 mod json;
+mod methods;
 mod parity;
 mod platform;
 mod predict;

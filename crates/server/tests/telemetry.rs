@@ -1,5 +1,7 @@
 //! What the server says about itself.
 
+use axum::body::Body;
+use http::Request;
 use loadonce_core::LoadErrorKind;
 use loadonce_core::testing::{FakeEngine, Script};
 use serde_json::json;

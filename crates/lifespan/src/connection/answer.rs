@@ -12,7 +12,9 @@ use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::activity::Activity;
+use super::body::{Pace, PacedBody, Upload};
 use crate::address::Peer;
+use crate::health;
 use crate::orders::Orders;
 use crate::shell::Shell;
 
@@ -21,6 +23,7 @@ pub(super) struct Connection {
     pub(super) shell: Arc<Shell>,
     pub(super) orders: Orders,
     pub(super) activity: Arc<Activity>,
+    pub(super) pace: Pace,
     pub(super) peer: Peer,
 }
 
@@ -44,9 +47,16 @@ impl Connection {
     ) -> Result<Response<CountedBody>, Infallible> {
         let is_http1 = request.version() < Version::HTTP_2;
         let mut in_flight = InFlight::begin(Arc::clone(&self), !is_http1);
+        let upload = Arc::new(Upload::default());
+        let request = request.map(|body| Body::new(PacedBody::new(body, self.pace, Arc::clone(&upload))));
         let mut response = self.shell.answer(self.peer, request).await;
         in_flight.answered = true;
-        if is_http1 && self.is_ending() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        if upload.is_too_slow() {
+            // Whatever the application made of a body that broke off.
+            response = too_slow(upload.received());
+        }
+        let is_last = upload.is_too_slow() || self.is_ending();
+        if is_http1 && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             // hyper closes the connection after a response that says so.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -60,6 +70,11 @@ impl Connection {
     fn is_ending(&self) -> bool {
         self.orders.closing_since().is_some() && (self.activity.is_read_empty() || self.orders.has_lingered())
     }
+}
+
+fn too_slow(received: u64) -> Response<Body> {
+    let text = format!("the request's body came in too slowly: {received} bytes, then nothing more in time");
+    health::error(StatusCode::REQUEST_TIMEOUT, &text)
 }
 
 impl InFlight {

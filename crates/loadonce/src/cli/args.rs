@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit;
+use super::http_flags::HttpFlags;
 use super::settings::PATH_SEPARATOR;
 
 /// What was asked for.
@@ -63,24 +64,16 @@ struct Serve {
     uds: Option<String>,
     #[command(flatten)]
     grpc: GrpcFlags,
-    /// A further path that answers probes as /v2/health/ready and /ping do
-    #[arg(long, value_name = "PATH")]
-    health_path: Option<String>,
-    /// A further path that takes predictions of the only model, as /v1/models/NAME:predict does
-    #[arg(long, value_name = "PATH")]
-    predict_path: Option<String>,
+    #[command(flatten)]
+    paths: PathFlags,
     /// Time to go on answering after being told to stop, for load balancers to notice [default: 0s]
     #[arg(long, value_name = "TIME")]
     drain_delay: Option<String>,
     /// Time for requests under way to finish while stopping [default: 30s]
     #[arg(long, value_name = "TIME")]
     drain_timeout: Option<String>,
-    /// Largest request body [default: 67108864]
-    #[arg(long, value_name = "BYTES")]
-    max_body_bytes: Option<String>,
-    /// Connections open at once; more wait [default: 10000]
-    #[arg(long, value_name = "COUNT")]
-    max_connections: Option<String>,
+    #[command(flatten)]
+    http: HttpFlags,
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +90,16 @@ struct GrpcFlags {
     /// Largest message over gRPC [default: 67108864]
     #[arg(long, value_name = "BYTES")]
     max_grpc_message_bytes: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct PathFlags {
+    /// A further path that answers probes as /v2/health/ready and /ping do
+    #[arg(long, value_name = "PATH")]
+    health_path: Option<String>,
+    /// A further path that takes predictions of the only model, as /v1/models/NAME:predict does
+    #[arg(long, value_name = "PATH")]
+    predict_path: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -171,31 +174,18 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve {
-                    load,
-                    host,
-                    port,
-                    uds,
-                    grpc,
-                    drain_delay,
-                    drain_timeout,
-                    max_body_bytes,
-                    max_connections,
-                    ..
-                } = *serve;
+                let Serve { load, host, port, uds, grpc, drain_delay, drain_timeout, http, paths } = *serve;
                 let mut arguments = load.arguments(Action::Serve);
                 arguments.add(grpc.flags());
+                arguments.add(paths.flags());
                 arguments.add([
                     ("host", host),
                     ("port", port),
                     ("uds", uds),
-                    ("health_path", serve.health_path),
-                    ("predict_path", serve.predict_path),
                     ("drain_delay", drain_delay),
                     ("drain_timeout", drain_timeout),
-                    ("max_body_bytes", max_body_bytes),
-                    ("max_connections", max_connections),
                 ]);
+                arguments.add(http.flags());
                 arguments
             }
             Command::Check(load) => load.arguments(Action::Check),
@@ -247,6 +237,12 @@ impl GrpcFlags {
             ("grpc", self.no_grpc.then(|| "false".to_owned())),
             ("max_grpc_message_bytes", self.max_grpc_message_bytes),
         ]
+    }
+}
+
+impl PathFlags {
+    fn flags(self) -> [(&'static str, Option<String>); 2] {
+        [("health_path", self.health_path), ("predict_path", self.predict_path)]
     }
 }
 

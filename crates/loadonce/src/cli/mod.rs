@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod engines;
 mod exit;
+mod http_flags;
 mod inspect;
 mod logging;
 mod narrate;

@@ -8,8 +8,8 @@ use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Address, BindError, Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup,
-    StartupErrorKind, signals,
+    Address, BindError, Bound, Config, Drain, Failed, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind,
+    signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
 use loadonce_server::{Api, Telemetry};
@@ -50,7 +50,7 @@ fn config(settings: &Settings) -> Config {
         paths: paths(settings),
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
-        limits: Limits { max_connections: settings.max_connections, ..Limits::default() },
+        limits: settings.limits,
         resources_key: "models",
         ..Config::default()
     }
@@ -64,16 +64,17 @@ fn paths(settings: &Settings) -> Paths {
 
 /// What answers while models are loading.
 fn meanwhile(settings: &Settings, telemetry: &Telemetry) -> Router {
-    let routes = telemetry.routes();
+    let routes = settings.cors_origins.clone().allow(telemetry.routes());
     if settings.grpc { routes.merge(telemetry.grpc_routes()) } else { routes }
 }
 
 /// What answers once they are loaded.
 fn routes(settings: &Settings, api: Api) -> Router {
-    let routes = match &settings.predict_path {
+    let http = match &settings.predict_path {
         Some(path) => api.clone().routes_and(path),
         None => api.clone().routes(),
     };
+    let routes = settings.cors_origins.clone().allow(http);
     if settings.grpc { routes.merge(api.grpc_routes()) } else { routes }
 }
 

@@ -2,9 +2,11 @@
 
 mod body;
 mod compression;
+mod cors;
 mod docs;
 mod platform;
 mod predict;
+mod slash;
 mod target;
 mod telemetry;
 mod triton;
@@ -14,15 +16,18 @@ mod v2;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::api::{Api, Telemetry};
 use crate::error::{ApiError, ApiErrorKind};
 use crate::grpc;
 
+pub use self::cors::{NoOrigin, Origins};
+pub(crate) use self::platform::TARGET_MODEL;
+
 /// Every route over HTTP but its health; at `predict_path` predictions of the only model.
 pub(crate) fn routes(api: Api, predict_path: Option<&str>) -> Router {
-    let routes = protocol_routes(api.clone());
+    let routes = slash::tolerate(protocol_routes(api.clone()));
     let routes = match predict_path {
         Some(path) => platform::with_predict_path(path, api, routes),
         None => routes,
@@ -63,7 +68,6 @@ fn protocol_routes(api: Api) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
         .merge(telemetry)
-        .fallback(no_such_path)
 }
 
 /// The routes that need no models.
@@ -83,7 +87,11 @@ async fn no_such_path(headers: HeaderMap, uri: Uri) -> Response {
     ApiError::new(ApiErrorKind::NoSuchPath, text).into_response()
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+/// The router adds the Allow header, which is all that who asks for options wants.
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let text = format!("{method} is not allowed on '{}', see the Allow header", uri.path());
-    ApiError::new(ApiErrorKind::MethodNotAllowed, text)
+    ApiError::new(ApiErrorKind::MethodNotAllowed, text).into_response()
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use loadonce_core::{InferResponse, ModelHandle};
 
 use super::predict::predict;
@@ -22,7 +22,7 @@ use crate::wire::v1::csv::{self, Header};
 use crate::wire::v2::Encoded;
 
 /// Which of several models is meant (`InvokeEndpoint`, request parameter `TargetModel`).
-const TARGET_MODEL: HeaderName = HeaderName::from_static("x-amzn-sagemaker-target-model");
+pub(crate) const TARGET_MODEL: &str = "x-amzn-sagemaker-target-model";
 
 const CSV: &str = "text/csv";
 const JSON: &str = "application/json";
@@ -115,6 +115,8 @@ fn wants_csv(headers: &HeaderMap) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     #[test]

@@ -53,7 +53,7 @@ fn explain(kind: ApiErrorKind) -> &'static str {
         ApiErrorKind::UnknownEncoding => "the body is packed in a way that the server does not know",
         ApiErrorKind::NoSuchPath => "there is no such path",
         ApiErrorKind::MethodNotAllowed => "the path does not take this method",
-        ApiErrorKind::NotGrpc => "the path is a gRPC method",
+        ApiErrorKind::NotGrpc => "a gRPC method was called with something else than gRPC",
     }
 }
 

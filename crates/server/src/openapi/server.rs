@@ -1,11 +1,12 @@
 //! The operations that are not one model's own: health, metadata, statistics, and predictions by name and version.
 
 use loadonce_core::ErrorKind;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answers::{BODY, LOADED, MODEL, PREDICTION, responses};
 use super::{Parts, bodies, reference, v2};
 use crate::error::ApiErrorKind;
+use crate::http::TARGET_MODEL;
 use crate::metrics;
 
 /// What the document says about the server.
@@ -34,8 +35,8 @@ struct Operation {
 enum Answer {
     /// JSON of that schema.
     Json(&'static str),
-    /// Text of that media type.
-    Text(&'static str),
+    /// Text of one of these media types.
+    Text(&'static [&'static str]),
 }
 
 use Answer::{Json, Text};
@@ -51,14 +52,15 @@ const OPERATIONS: &[Operation] = &[
         errors: &[],
         ..get("/v2/health/live", "server_live", "Whether the process lives", Json("Live"))
     },
+    Operation { tag: HEALTH, ..get(PING, "ping", "The same, where SageMaker asks", Json("Ready")) },
     Operation { tag: HEALTH, ..get(READY, "server_ready", "Whether every declared model answers", Json("Ready")) },
     get("/v2", "server_metadata", "Name, version and extensions of the server", Json("ServerMetadata")),
     Operation { errors: &[], ..get("/v2/startup", "startup", "How the startup went, model by model", Json("Startup")) },
     Operation {
         errors: &[ApiErrorKind::Infer(ErrorKind::Internal)],
-        ..get("/metrics", "metrics", "Metrics for Prometheus", Text(metrics::CONTENT_TYPE))
+        ..get("/metrics", "metrics", "Metrics for Prometheus", Text(metrics::MEDIA_TYPES))
     },
-    get("/docs", "docs", "The models, to be tried in a browser", Text("text/html")),
+    get("/docs", "docs", "The models, to be tried in a browser", Text(&["text/html"])),
     get("/openapi.json", "openapi", "This document", Json("Document")),
     Operation { tag: MODELS, ..get("/v1/models", "model_names", "The names of the models", Json("ModelNames")) },
     Operation { tag: MODELS, ..get("/v2/models/stats", "statistics", "What every model did", Json("Statistics")) },
@@ -67,6 +69,12 @@ const OPERATIONS: &[Operation] = &[
         body: Some("IndexRequest"),
         errors: BODY,
         ..get("/v2/repository/index", "index", "The models, and whether they are ready", Json("Index"))
+    },
+    Operation {
+        tag: MODELS,
+        body: Some("PredictRequest"),
+        errors: PREDICTION,
+        ..get(INVOCATIONS, "invocations", "Predict with the only model, as SageMaker asks", Json("PredictResponse"))
     },
 ];
 
@@ -103,8 +111,12 @@ const OF_A_VERSION: &[Operation] = &[
     },
 ];
 
-/// Its answer tells what is waited for.
+/// Their answers tell what is waited for.
 const READY: &str = "/v2/health/ready";
+const PING: &str = "/ping";
+
+/// It takes and gives CSV too.
+const INVOCATIONS: &str = "/invocations";
 
 /// The schema of a body that may have tensors behind it.
 const TENSORS: &str = "InferRequest";
@@ -137,7 +149,7 @@ impl Operation {
     fn describe(&self, path: &str, id: &str) -> Value {
         let good = match self.answer {
             Json(schema) => json_response("Good", schema),
-            Text(media) => json!({ "description": "Good", "content": { media: { "schema": { "type": "string" } } } }),
+            Text(types) => text_response("Good", types),
         };
         let names = ["name", "version"].into_iter().filter(|name| path.contains(&format!("{{{name}}}")));
         let parameters = names.map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
@@ -151,16 +163,36 @@ impl Operation {
         if let Some(schema) = self.body {
             operation["requestBody"] = json!({ "content": { "application/json": { "schema": reference(schema) } } });
         }
-        if self.path == READY {
+        if matches!(self.path, READY | PING) {
             operation["responses"]["503"] = json_response("Not yet, or no more", "NotReady");
         }
         if self.body == Some(TENSORS) {
             v2::allow_binary(&mut operation);
         }
+        if self.path == INVOCATIONS {
+            allow_csv(&mut operation);
+        }
         operation
     }
 }
 
+/// Rows as lines, and a model that is named where several are served.
+fn allow_csv(operation: &mut Value) {
+    let description = "The model that is meant, where several are served.";
+    operation["parameters"] = json!([
+        { "name": TARGET_MODEL, "in": "header", "description": description, "schema": { "type": "string" } }
+    ]);
+    let lines = json!({ "schema": { "type": "string" } });
+    operation["requestBody"]["content"]["text/csv"] = lines.clone();
+    operation["responses"]["200"]["content"]["text/csv"] = lines;
+}
+
 fn json_response(description: &str, schema: &str) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": reference(schema) } } })
+}
+
+fn text_response(description: &str, types: &[&str]) -> Value {
+    let text = json!({ "schema": { "type": "string" } });
+    let content: Map<String, Value> = types.iter().map(|media| ((*media).to_owned(), text.clone())).collect();
+    json!({ "description": description, "content": content })
 }

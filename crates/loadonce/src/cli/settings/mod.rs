@@ -14,7 +14,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use loadonce_lifespan::Address;
+use loadonce_lifespan::{Address, Limits};
+use loadonce_server::Origins;
 
 use self::keys::KEYS;
 use crate::engines::EngineOptions;
@@ -53,7 +54,8 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_grpc_message_bytes: usize,
-    pub(crate) max_connections: usize,
+    pub(crate) limits: Limits,
+    pub(crate) cors_origins: Origins,
     pub(crate) engines: EngineOptions,
     sources: BTreeMap<&'static str, Source>,
 }
@@ -89,7 +91,8 @@ impl Default for Settings {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body_bytes: 64 << 20,
             max_grpc_message_bytes: 64 << 20,
-            max_connections: 10_000,
+            limits: Limits::default(),
+            cors_origins: Origins::Own,
             engines: EngineOptions::default(),
             sources: BTreeMap::new(),
         }
