@@ -51,6 +51,7 @@ impl Connection {
         let request = request.map(|body| Body::new(PacedBody::new(body, self.pace, Arc::clone(&upload))));
         let mut response = self.shell.answer(self.peer, request).await;
         in_flight.answered = true;
+        upload.answer_began();
         if upload.is_too_slow() {
             // Whatever the application made of a body that broke off.
             response = too_slow(upload.received());

@@ -40,6 +40,7 @@ fn protocol_routes(api: Api) -> Router {
     Router::new()
         .route("/", get(docs::page))
         .route("/docs", get(docs::page))
+        .route("/docs/", get(docs::to_page))
         .route("/docs/{file}", get(docs::file))
         .route("/openapi.json", get(docs::document))
         .route("/v2/docs", get(docs::to_page))

@@ -164,8 +164,9 @@ fn an_example_comes_in_every_form_with_all_its_digits() {
 }
 
 /// Pages and redirects for people, and a path that only says that there is nothing.
-const UNDOCUMENTED: [&str; 6] = [
+const UNDOCUMENTED: [&str; 7] = [
     "/",
+    "/docs/",
     "/docs/{file}",
     "/v2/docs",
     "/v2/models/{name}/docs",

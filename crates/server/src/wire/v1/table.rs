@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use crate::wire::write::{float, scalar};
-use crate::wire::{ArrayError, WireError, parse_pieces};
+use crate::wire::{ArrayError, Raw, WireError, parse_pieces};
 
 /// The columns of a table, and what they become.
 #[derive(Debug)]
@@ -167,12 +167,16 @@ impl<'a> Table<'a> {
         Ok(Cells { rows: count, width, values: cells })
     }
 
-    /// The entries of rows that are lists, or of the single values that a row is; `None` where one is neither.
-    pub(super) fn lists<'c>(&self, rows: &[&'c RawValue]) -> Option<Vec<Vec<&'c RawValue>>> {
-        let entries = |row: &&'c RawValue| {
-            if self.wide { serde_json::from_str(row.get()).ok() } else { Some(vec![*row]) }
+    /// The cells of rows that are lists, or of those that are a cell each; `None` where a row is not what it should be.
+    pub(super) fn lists<'c>(&self, rows: &[Raw<'c>]) -> Option<Vec<Vec<Option<&'c str>>>> {
+        let cells = |row: &Raw<'c>| -> Option<Vec<Option<&'c str>>> {
+            if !self.wide {
+                return Some(vec![Some(row.get())]);
+            }
+            let list: Vec<&RawValue> = serde_json::from_str(row.get()).ok()?;
+            Some(list.into_iter().map(|cell| Some(cell.get())).collect())
         };
-        rows.iter().map(entries).collect()
+        rows.iter().map(cells).collect()
     }
 
     /// Adds a row with what stands for its missing cells; `null` is a missing one.
