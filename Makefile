@@ -17,7 +17,7 @@ CLIPPY := cargo clippy --quiet --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
 # The cheapest first.
-STEPS := style fences deny lint doc unit operators conformance onnxruntime interop examples-check newuser browser
+STEPS := style fences deny lint doc unit operators conformance onnxruntime interop examples-check newuser openapi browser
 
 .PHONY: help test ci fmt release advisories fuzz bench $(STEPS)
 
@@ -86,7 +86,10 @@ examples-check: release ## Train the examples again, compare, and check them
 newuser: release ## Probe a starting server as a new user would
 	@source tests/tools.sh; "$$PYTHON" tests/newuser.py
 
-browser: release ## Look at the server's page with a real browser
+openapi: release ## Validate the server's OpenAPI document, and hold its answers against it
+	@tests/openapi.sh
+
+browser: release ## Use the server's page with a real browser
 	@tests/browser.sh
 
 fuzz: ## Give the parsers of model files and requests arbitrary bytes, each for FUZZ_SECONDS (600)

@@ -1,22 +1,12 @@
 """Holds the README's table of engines to what the conformance suite found.
 
-    python tests/engine_table.py RESULTS [--update]
-
-The table stands between two marks in the README. Without `--update` a table that is not
-what the results say is shown as a difference, and fails.
+python tests/engine_table.py RESULTS [--update]
 """
 
-import argparse
-import difflib
 import json
-import re
-import sys
 import textwrap
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
-BEGIN, END = "<!-- engines:begin -->", "<!-- engines:end -->"
+import readme_table
 
 # The columns of cases, with the names that their groups begin with.
 COLUMNS = {
@@ -40,7 +30,7 @@ def table(results: dict) -> str:
         cells = [cell(engine["counts"], COLUMNS[column]) for column in columns]
         lines.append([f"`{name}`", formats(engine), operators(engine), *cells])
     rows = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{BEGIN}\n{rows}\n\n{legend(results)}\n{END}"
+    return f"{rows}\n\n{legend(results)}"
 
 
 def groups(results: dict, starts: tuple[str, ...]) -> list[str]:
@@ -88,25 +78,7 @@ def legend(results: dict) -> str:
     return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Checks the README's engine table.")
-    parser.add_argument("results", type=Path, help="what the conformance suite wrote")
-    parser.add_argument("--update", action="store_true", help="write the table")
-    arguments = parser.parse_args()
-    wanted = table(json.loads(arguments.results.read_text(encoding="utf-8")))
-    text = README.read_text(encoding="utf-8")
-    found = re.search(f"{BEGIN}.*{END}", text, re.DOTALL)
-    if not found:
-        sys.exit(f"{README} has no {BEGIN} and {END}")
-    if found[0] == wanted:
-        return
-    if arguments.update:
-        README.write_text(text.replace(found[0], wanted), encoding="utf-8")
-        return
-    lines = (found[0].splitlines(), wanted.splitlines())
-    print(*difflib.unified_diff(*lines, "README.md", "results", lineterm=""), sep="\n")
-    sys.exit("the README's table of engines is old; run: tests/conformance.sh --update")
-
-
 if __name__ == "__main__":
-    main()
+    arguments = readme_table.arguments("what the conformance suite wrote")
+    wanted = table(json.loads(arguments.results.read_text(encoding="utf-8")))
+    readme_table.hold("engines", wanted, "tests/conformance.sh", arguments.update)

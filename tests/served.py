@@ -48,6 +48,8 @@ class Server:
             for name, value in os.environ.items()
             if not name.startswith("LOADONCE")
         }
+        # Several servers run at the same time.
+        clean["LOADONCE_GRPC_PORT"] = "0"
         self.process = subprocess.Popen(
             command,
             env=clean,

@@ -1,95 +1,33 @@
-"""The server's page in a real browser: what it says, that its commands work, and that
-it needs nobody else.
+"""The server's page in a real browser: what it says, that requests can be sent from it
+and its commands work, and that it needs nobody else.
 
     PYTHONPATH=tests python tests/browser/page.py [--screenshots FOLDER]
 """
 
 import argparse
+import json
 import os
-import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from chromium import Browser
 from served import DEADLINE, EXAMPLES, CheckError, Server, ask
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    # No other host has an address, as on a machine without the internet.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-DARK = "--blink-settings=preferredColorScheme=0"
-# A name, the size of the window, and further flags.
+# A name, the size of the window, and the colour scheme.
 LOOKS = [
-    ("wide-light", (1200, 900), []),
-    ("wide-dark", (1200, 900), [DARK]),
-    ("narrow-light", (420, 900), []),
-    ("narrow-dark", (420, 900), [DARK]),
+    ("wide-light", (1280, 960), "light"),
+    ("wide-dark", (1280, 960), "dark"),
+    ("narrow-light", (400, 960), "light"),
+    ("narrow-dark", (400, 960), "dark"),
 ]
-# Attributes that make a browser ask for something, at once or at a click.
-REFERENCES = {"action", "background", "data", "formaction", "href", "poster", "src"}
-
-
-class Page(HTMLParser):
-    """The parts of a page that the checks look at."""
-
-    def __init__(self, dom: str) -> None:
-        super().__init__()
-        self.title = ""
-        self.header = ""
-        self.sections: list[str] = []
-        self.commands: list[str] = []
-        self.references: list[str] = []
-        self.styles = ""
-        self.scripts = 0
-        self._open: list[str] = []
-        self.feed(dom)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in {"br", "hr", "img", "input", "link", "meta"}:
-            self._open.append(tag)
-        if tag == "section":
-            self.sections.append("")
-        elif tag == "pre":
-            self.commands.append("")
-        elif tag == "script":
-            self.scripts += 1
-        for name, value in attrs:
-            if name in REFERENCES:
-                self.references.append(value or "")
-            elif name in {"style", "srcset"}:
-                self.styles += value or ""
-
-    def handle_endtag(self, tag: str) -> None:
-        while tag in self._open and self._open.pop() != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        if "style" in self._open:
-            self.styles += data
-        elif "title" in self._open:
-            self.title += data
-        elif "header" in self._open:
-            self.header += data
-        elif "section" in self._open:
-            # The parts of a line stand in elements of their own.
-            self.sections[-1] += data + " "
-        if "pre" in self._open:
-            self.commands[-1] += data
+# Markup that says so if it is ever taken for markup.
+HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
+FORMATS = "[...document.querySelectorAll('fieldset label')]"
 
 
 def expect(condition: object, otherwise: str) -> None:
@@ -97,60 +35,48 @@ def expect(condition: object, otherwise: str) -> None:
         raise CheckError(otherwise)
 
 
-def chromium(url: str, *flags: str) -> tuple[str, list[str]]:
-    """What it writes, and the messages on the page's console."""
-    with tempfile.TemporaryDirectory() as profile:
-        command = ["chromium", *FLAGS, f"--user-data-dir={profile}", *flags]
-        done = subprocess.run(
-            [*command, "--enable-logging=stderr", url],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-    expect(done.returncode == 0, f"chromium failed:\n{done.stderr}")
-    console = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
-    return done.stdout, console
+def text(browser: Browser, selector: str) -> str:
+    """The text of the first such element, its spaces made single."""
+    shown = f"document.querySelector({json.dumps(selector)})?.innerText ?? ''"
+    return " ".join(browser.value(shown).split())
 
 
-def the_console_is_heard() -> None:
-    """Without this, a browser that logs in another way would find every page good."""
-    page = "data:text/html,<script>console.error('heard')</script>"
-    _, console = chromium(page, "--dump-dom")
-    expect(any("heard" in line for line in console), "chromium logs no console errors")
-
-
-def read_page(address: str) -> Page:
-    """The page as the browser shows it, which needs nobody else and has no error."""
-    dom, console = chromium(f"http://{address}/", "--dump-dom")
-    expect(not console, "the console says:\n" + "\n".join(console))
-    page = Page(dom)
-    expect("loadonce" in page.title, f"the title is '{page.title}'")
-    for reference in page.references:
-        parts = urlsplit(reference)
-        expect(not parts.scheme and not parts.netloc, f"the page refers to {reference}")
-    outside = re.findall(r"@import|url\([^)]*//[^)]*\)|https?:", page.styles)
-    expect(not outside, f"the styles refer to {outside}")
-    return page
-
-
-def section(page: Page, model: str) -> str:
-    """The text about one model, its spaces made single."""
-    texts = [" ".join(text.split()) for text in page.sections]
-    found = [text for text in texts if text.split(" ")[0] == model]
-    expect(len(found) == 1, f"{len(found)} sections about {model} in {texts}")
-    return found[0]
-
-
-def says(text: str, *parts: str) -> None:
+def says(shown: str, *parts: str) -> None:
     for part in parts:
-        expect(part in text, f"'{part}' is missing in '{text}'")
+        expect(part in shown, f"'{part}' is missing in '{shown}'")
 
 
-def startup_report(address: str) -> dict[str, Any]:
-    models = ask(address, "GET", "/v2/startup").json()["models"]
-    return {model["name"]: model for model in models}
+def open_model(browser: Browser, address: str, model: str) -> None:
+    browser.open(f"http://{address}/docs#{quote(model, safe='')}")
+    shown = f"document.querySelector('h1')?.textContent === {json.dumps(model)}"
+    browser.wait_for(shown)
+
+
+def choose(browser: Browser, form: str) -> None:
+    browser.value(f"{FORMATS}.find((label) => label.innerText === '{form}').click()")
+
+
+def type_in(browser: Browser, selector: str, value: str) -> None:
+    """Replaces what stands in a field, as a person who selects it and types."""
+    element = f"document.querySelector({json.dumps(selector)})"
+    browser.value(f"{element}.focus(); {element}.select()")
+    browser.call("Input.insertText", text=value)
+
+
+def send(browser: Browser) -> None:
+    browser.value("document.querySelector('.answer').replaceChildren()")
+    browser.value("document.querySelector('button.send').click()")
+    browser.wait_for("document.querySelector('.status')")
+
+
+def is_shown(browser: Browser, name: str, folder: Path) -> None:
+    """Takes a screenshot in every look, in none of which the page is too wide."""
+    for look, (width, height), scheme in LOOKS:
+        browser.look(width, height, scheme)
+        wide = browser.value("document.documentElement.scrollWidth")
+        expect(wide <= width, f"{name}-{look} is {wide} pixels wide")
+        browser.screenshot(folder / f"{name}-{look}.png")
+    browser.look(1280, 960, "light")
 
 
 def runs(command: str) -> None:
@@ -171,41 +97,92 @@ def runs(command: str) -> None:
     )
 
 
-def is_shown(address: str, name: str, folder: Path) -> None:
-    """Takes a screenshot in every look."""
-    for look, (width, height), flags in LOOKS:
-        path = folder / f"{name}-{look}.png"
-        size = f"--window-size={width},{height}"
-        chromium(f"http://{address}/", *flags, size, f"--screenshot={path}")
-        content = path.read_bytes()
-        shown = struct.unpack(">II", content[16:24])
-        expect(shown == (width, height), f"{path} has the size {shown}")
+def asks_nobody_else(browser: Browser, address: str) -> None:
+    hosts = {urlsplit(url).netloc for url in browser.requests if "://" in url}
+    expect(hosts == {address}, f"the page asks {hosts}")
+
+
+def startup_report(address: str) -> dict[str, Any]:
+    models = ask(address, "GET", "/v2/startup").json()["models"]
+    return {model["name"]: model for model in models}
+
+
+def the_browser_is_heard() -> None:
+    """Without this, a browser that tells in another way would find every page good."""
+    with Browser() as browser:
+        browser.open("data:text/html,<script>console.error('heard')</script>")
+        browser.wait_for("document.readyState === 'complete'")
+        heard = any("heard" in complaint for complaint in browser.complaints)
+        expect(heard, "chromium tells no console errors")
+        expect(len(browser.requests) > 0, "chromium tells no requests")
+
+
+def every_model_answers(browser: Browser, address: str) -> None:
+    """Every example of every model is sent from the page, and its command runs."""
+    report = startup_report(address)
+    for folder in sorted(path.parent for path in EXAMPLES.glob("*/samples")):
+        open_model(browser, address, folder.name)
+        samples = len(list((folder / "samples").glob("*.json")))
+        facts = f"{samples} of {samples} samples right"
+        says(text(browser, ".facts"), "ready", report[folder.name]["engine"], facts)
+        forms = browser.value(f"{FORMATS}.map((label) => label.innerText)")
+        expect({"v1 rows", "v2 tensors"} <= set(forms), f"the formats are {forms}")
+        for form in forms:
+            choose(browser, form)
+            send(browser)
+            says(text(browser, ".status"), "200")
+            expect(text(browser, ".output"), f"{form} of {folder.name} shows no output")
+            runs(browser.value("document.querySelector('.curl pre').textContent"))
+    expect(len(report) > 3, f"{len(report)} models")
+    links = "[...document.querySelectorAll('a')].map((link) => link.href)"
+    for link in browser.value(links):
+        status = ask(address, "GET", urlsplit(link).path).status
+        expect(status == 200, f"{link} on the page answers {status}")
+
+
+def a_person_tries_a_model(browser: Browser, address: str) -> None:
+    open_model(browser, address, "iris")
+    says(browser.value("document.querySelector('#body').value"), '"sepal_length": 5.1')
+    send(browser)
+    says(text(browser, ".answer"), "setosa", "0.98")
+    type_in(browser, "input[name=petal_length]", "5.5")
+    type_in(browser, "input[name=petal_width]", "2.1")
+    says(text(browser, ".curl pre"), '"petal_length": 5.5')
+    send(browser)
+    says(text(browser, ".most"), "virginica")
+    type_in(browser, "input[name=sepal_width]", "wide")
+    send(browser)
+    says(text(browser, ".error"), 'instances[0].sepal_width: expected FP32, got "wide"')
+    marked = "document.querySelector('.fields [aria-invalid]').name"
+    expect(browser.value(marked) == "sepal_width", "the field is not marked")
+    type_in(browser, "#body", '{\n  "instances": [[5.1, 3.5 1.4, 0.2]]\n}')
+    send(browser)
+    says(text(browser, ".error"), "not valid JSON", "line 2 column 27")
+    place = "document.activeElement.selectionStart"
+    selected = f"document.querySelector('#body').value.slice({place}, {place} + 3)"
+    expect(browser.value(selected) == "1.4", "the mistake is not selected")
+    browser.value("document.querySelector('nav a[href=\"#digits\"]').click()")
+    browser.wait_for("document.querySelector('h1').textContent === 'digits'")
+    send(browser)
+    says(text(browser, ".most"), "7")
 
 
 def all_is_well(screenshots: Path) -> None:
-    folders = sorted(path.parent for path in EXAMPLES.glob("*/samples"))
-    with Server(EXAMPLES, "--port", "0") as server:
+    with Server(EXAMPLES, "--port", "0") as server, Browser() as browser:
         address = server.address()
         server.wait_for_line("ready after")
-        page = read_page(address)
-        says(page.header, "ready")
-        report = startup_report(address)
-        expect(len(page.sections) == len(folders) > 0, f"{len(page.sections)} sections")
-        for folder in folders:
-            samples = len(list((folder / "samples").glob("*.json")))
-            text = section(page, folder.name)
-            says(text, "ready", report[folder.name]["engine"])
-            says(text, f"{samples} of {samples} samples right")
-            commands = [text for text in page.commands if f"/{folder.name}" in text]
-            expect(len(commands) == 1, f"{len(commands)} commands for {folder.name}")
-            expect(commands[0].startswith("curl "), commands[0])
-            runs(commands[0])
-        for reference in page.references:
-            status = ask(address, "GET", reference).status
-            expect(status == 200, f"{reference} on the page answers {status}")
-        is_shown(address, "ready", screenshots)
+        every_model_answers(browser, address)
+        expect(not browser.complaints, f"the console says {browser.complaints}")
+        open_model(browser, address, "iris")
+        send(browser)
+        is_shown(browser, "ready", screenshots)
+        a_person_tries_a_model(browser, address)
+        # The browser logs each answer that is an error, and there were two.
+        errors = [entry for entry in browser.complaints if "status of 400" in entry]
+        expect(len(errors) == len(browser.complaints) == 2, f"{browser.complaints}")
+        asks_nobody_else(browser, address)
         server.stop()
-    print(f"  {len(folders)} models ready, their commands and all links work")
+    print("  every example of every model is answered, in the page and in a shell")
 
 
 def one_model_failed(screenshots: Path) -> None:
@@ -214,20 +191,49 @@ def one_model_failed(screenshots: Path) -> None:
         shutil.copytree(EXAMPLES / "iris", models / "good")
         (models / "broken").mkdir()
         (models / "broken" / "model.onnx").write_bytes(b"this is no model")
-        with Server(models, "--port", "0", "--keep-going") as server:
+        arguments = (models, "--port", "0", "--keep-going")
+        with Server(*arguments) as server, Browser() as browser:
             address = server.address()
             server.wait_for_line("ready after")
-            page = read_page(address)
-            says(page.header, "ready", "without broken")
+            open_model(browser, address, "broken")
+            says(text(browser, "#readiness"), "ready", "without broken")
             reason = startup_report(address)["broken"]["reason"]
             expect(reason, "the startup report gives no reason")
-            says(section(page, "broken"), "failed", " ".join(reason.split()))
-            says(section(page, "good"), "ready", "samples right")
-            expect(len(page.commands) == 1, f"{len(page.commands)} commands, not 1")
-            runs(page.commands[0])
-            is_shown(address, "failed", screenshots)
+            says(text(browser, ".reason"), " ".join(reason.split()))
+            is_shown(browser, "failed", screenshots)
+            open_model(browser, address, "good")
+            send(browser)
+            says(text(browser, ".status"), "200")
+            expect(not browser.complaints, f"the console says {browser.complaints}")
             server.stop()
     print("  with --keep-going, the page says which model failed, and why")
+
+
+def names_are_never_markup() -> None:
+    """The names of models, columns and classes come from files of users."""
+    name = HOSTILE.replace("/", "")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / name
+        shutil.copytree(EXAMPLES / "iris", folder)
+        settings = (folder / "model.toml").read_text()
+        for named in ("sepal_length", "setosa"):
+            settings = settings.replace(f'"{named}"', json.dumps(f"{named} {HOSTILE}"))
+        (folder / "model.toml").write_text(settings)
+        (folder / "samples" / "named_columns.json").unlink()
+        with Server(temporary, "--port", "0") as server, Browser() as browser:
+            address = server.address()
+            server.wait_for_line("ready after")
+            open_model(browser, address, name)
+            send(browser)
+            says(text(browser, ".answer"), "200", f"setosa {HOSTILE}")
+            says(text(browser, ".fields"), f"sepal_length {HOSTILE}")
+            expect(browser.value("document.images.length") == 0, "there is an image")
+            expect(browser.value("document.title") != "taken", "a name was markup")
+            runs(browser.value("document.querySelector('.curl pre').textContent"))
+            expect(not browser.complaints, f"the console says {browser.complaints}")
+            asks_nobody_else(browser, address)
+            server.stop()
+    print("  names are text, whatever they look like")
 
 
 def main() -> int:
@@ -241,9 +247,10 @@ def main() -> int:
         os.environ.pop(variable, None)
     try:
         with tempfile.TemporaryDirectory() as temporary:
-            the_console_is_heard()
+            the_browser_is_heard()
             all_is_well(kept or Path(temporary))
             one_model_failed(kept or Path(temporary))
+            names_are_never_markup()
     except (CheckError, subprocess.TimeoutExpired) as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1

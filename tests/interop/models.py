@@ -1,10 +1,12 @@
 """Writes models for foreign clients to ask: Triton's public examples, built anew.
 
-`simple` adds and subtracts, as in Triton's quick start; `identity_DTYPE` gives back
-what it takes, for every dtype of the protocol.
+`simple` adds and subtracts, as in Triton's quick start, and `simple_string` does so
+with numbers that are text; `identity_DTYPE` gives back what it takes, for every dtype
+of the protocol.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -43,18 +45,43 @@ def save(folder: Path, nodes: list, inputs: Tensors, outputs: Tensors) -> None:
     (folder / "model.toml").write_text('engine = "onnxruntime"\n')
 
 
+INPUTS, OUTPUTS = ("INPUT0", "INPUT1"), ("OUTPUT0", "OUTPUT1")
+
+
+def sum_and_difference(inputs: Sequence[str], outputs: Sequence[str]) -> list:
+    operators = zip(("Add", "Sub"), outputs, strict=True)
+    return [helper.make_node(name, inputs, [output]) for name, output in operators]
+
+
+def casts(inputs: Sequence[str], outputs: Sequence[str], to: int) -> list:
+    pairs = zip(inputs, outputs, strict=True)
+    return [helper.make_node("Cast", [old], [new], to=to) for old, new in pairs]
+
+
+def simple() -> list:
+    return sum_and_difference(INPUTS, OUTPUTS)
+
+
+def simple_string() -> list:
+    numbers, results = ("number0", "number1"), ("sum", "difference")
+    return [
+        *casts(INPUTS, numbers, TensorProto.INT32),
+        *sum_and_difference(numbers, results),
+        *casts(results, OUTPUTS, TensorProto.STRING),
+    ]
+
+
 def main(folder: Path) -> None:
-    shape = [1, 16]
-    names = ("INPUT0", "INPUT1")
-    save(
-        folder / "simple",
-        [
-            helper.make_node("Add", names, ["OUTPUT0"]),
-            helper.make_node("Sub", names, ["OUTPUT1"]),
-        ],
-        [(name, TensorProto.INT32, shape) for name in names],
-        [(name, TensorProto.INT32, shape) for name in ("OUTPUT0", "OUTPUT1")],
-    )
+    for nodes, dtype in (
+        (simple, TensorProto.INT32),
+        (simple_string, TensorProto.STRING),
+    ):
+        save(
+            folder / nodes.__name__,
+            nodes(),
+            [(name, dtype, [1, 16]) for name in INPUTS],
+            [(name, dtype, [1, 16]) for name in OUTPUTS],
+        )
     for name, dtype in DTYPES.items():
         save(
             folder / f"identity_{name}",

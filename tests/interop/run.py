@@ -1,59 +1,63 @@
 """Has foreign clients, unmodified, ask a server, and prints a table of what worked.
 
-python tests/interop/run.py MODELS
+    python tests/interop/run.py MODELS RESULTS ENVIRONMENT=PYTHON...
+
+The results are also written to a file, as JSON, for the README's table.
 """
 
-import importlib
-import importlib.metadata
+import json
 import os
+import subprocess
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from served import CheckError, Server
+from client_table import HEAD, row
+from served import DEADLINE, EXAMPLES, CheckError, Server
 
-# Modules with checks, and the package whose version says what was tried.
-CLIENTS = {"triton_http": "tritonclient", "triton_http_aio": "tritonclient"}
-
-
-def checks(module: object) -> list[Callable[[str], None]]:
-    names = [name for name in vars(module) if name.startswith("check_")]
-    return [getattr(module, name) for name in names]
-
-
-def run_client(name: str, address: str) -> bool:
-    module = importlib.import_module(name)
-    version = importlib.metadata.version(CLIENTS[name])
-    failed = 0
-    for check in checks(module):
-        try:
-            check(address)
-        except Exception:
-            failed += 1
-            print(f"{module.CLIENT}: {check.__name__} failed", file=sys.stderr)
-            traceback.print_exc()
-    count = len(checks(module))
-    print(f"| {module.CLIENT} | {version} | {count - failed} of {count} |")
-    return failed == 0 and count > 0
+# The modules of the clients that each environment has.
+CLIENTS = {
+    "triton": ["triton_http", "triton_http_aio", "mlserver_infer"],
+    "kserve": ["kserve_rest"],
+    "debian": ["curl", "h2load", "promtool"],
+}
+CLIENT = Path(__file__).with_name("client.py")
 
 
-def main(models: Path) -> None:
+def run_client(python: str, module: str, address: str) -> dict[str, Any]:
+    command = [python, str(CLIENT), module, address]
+    ended = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, timeout=5 * DEADLINE, check=False
+    )
+    if ended.returncode != 0:
+        raise CheckError(f"the checks of {module} broke off: {ended.stdout}")
+    outcome = json.loads(ended.stdout.splitlines()[-1])
+    print(row(outcome), flush=True)
+    return outcome
+
+
+def main(models: Path, results: Path, environments: dict[str, str]) -> None:
     library = os.environ["LOADONCE_ONNXRUNTIME"]
-    with Server(models, "--port", "0", "--onnxruntime", library) as server:
+    with Server(models, EXAMPLES, "--port", "0", "--onnxruntime", library) as server:
         address = server.address()
         server.wait_for_line("ready after")
-        print("| client | version | checks passed |\n| --- | --- | --- |")
-        right = [run_client(name, address) for name in CLIENTS]
+        print(HEAD)
+        outcomes = [
+            run_client(environments[environment], module, address)
+            for environment, modules in CLIENTS.items()
+            for module in modules
+        ]
         server.stop()
-    if not all(right):
+    if any(outcome["passed"] < max(1, outcome["checks"]) for outcome in outcomes):
         raise CheckError("a client does not work")
+    results.write_text(json.dumps(outcomes, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
+        pairs = [argument.split("=", 1) for argument in sys.argv[3:]]
+        main(Path(sys.argv[1]), Path(sys.argv[2]), dict(pairs))
     except CheckError as error:
         sys.exit(f"error: {error}")

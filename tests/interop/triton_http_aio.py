@@ -4,10 +4,13 @@ import asyncio
 
 import numpy as np
 import tritonclient.http.aio as triton
-from triton_http import asked
+from triton_http import asked, version
 from values import arrays
 
+__all__ = ["version"]
+
 CLIENT = "tritonclient.http.aio"
+CHECKED = "health, every dtype, 200 requests at once"
 
 
 def check_health_and_every_dtype(address: str) -> None:

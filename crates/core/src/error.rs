@@ -209,6 +209,22 @@ pub enum InferError {
         /// The time allowed.
         deadline: Duration,
     },
+    /// The answer would not come in time.
+    #[error(
+        "model '{model}' has {waiting} requests waiting and would answer after {} ms or later, which is more than the {} ms given; try again later",
+        .expected.as_millis(),
+        .deadline.as_millis()
+    )]
+    TooLate {
+        /// The model.
+        model: String,
+        /// The time allowed.
+        deadline: Duration,
+        /// Requests that wait.
+        waiting: usize,
+        /// The earliest time of the answer, from now on.
+        expected: Duration,
+    },
     /// The run failed.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -287,7 +303,7 @@ impl InferError {
             Self::Lookup(_) => ErrorKind::NotFound,
             Self::NotReady { .. } => ErrorKind::Unavailable,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
-            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
+            Self::DeadlineExceeded { .. } | Self::TooLate { .. } => ErrorKind::DeadlineExceeded,
             Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_)) => ErrorKind::Internal,
         }
     }

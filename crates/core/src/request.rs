@@ -1,6 +1,7 @@
 //! A prediction as every protocol brings it, and its answer.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::Tensor;
@@ -38,6 +39,8 @@ pub struct InferRequest {
     pub inputs: Vec<NamedTensor>,
     /// Names of the outputs wanted; empty for all.
     pub outputs: Vec<String>,
+    /// Who has the lower one is run first; the model's own where there is none.
+    pub priority: Option<NonZeroU32>,
     /// Time that the caller gives, waiting included; the model's own limit holds besides.
     pub timeout: Option<Duration>,
     /// Free parameters of the request.

@@ -1,16 +1,19 @@
 //! A loaded model that answers: its owner, and the handle that requests go through.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::time::error::Elapsed;
 use tracing::Span;
 
 use crate::engine::{Batch, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
 use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Worker, unless_panicked};
 use crate::request::{InferRequest, InferResponse, NamedTensor, Timing};
+use crate::sample::Example;
 use crate::signature::Signature;
 use crate::spec::{Batching, ModelSpec};
 use crate::status::{Component, Stage};
@@ -32,9 +35,12 @@ struct Inner {
     version: String,
     engine: &'static str,
     signature: Arc<Signature>,
+    example: Option<Example>,
     /// Whether requests may share runs.
     shares_runs: bool,
     timeout: Duration,
+    /// Of requests that name none.
+    priority: NonZeroU32,
     queue: Arc<Queue>,
 }
 
@@ -44,13 +50,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) engine: &'static str,
     pub(crate) model: Arc<dyn Model>,
     pub(crate) signature: Arc<Signature>,
+    pub(crate) example: Option<Example>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
     pub(crate) batching: Batching,
 }
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, sessions, batching } = parts;
+        let Parts { spec, engine, model, signature, example, sessions, batching } = parts;
         let rules = Rules { capacity: spec.limits.queue, batching, direct: !model.may_block() };
         let threads = sessions.len();
         let queue = Arc::new(Queue::new(rules, sessions));
@@ -65,8 +72,10 @@ impl RunningModel {
             version: spec.version.clone(),
             engine,
             signature,
+            example,
             shares_runs: batching.max_rows > 1,
             timeout: spec.limits.timeout,
+            priority: spec.limits.priority,
             queue,
         }));
         let mut running = Self { handle, threads: Vec::with_capacity(threads), component };
@@ -134,6 +143,12 @@ impl ModelHandle {
         &self.0.signature
     }
 
+    /// A request that the model answered while it was started, for people to try: of its samples the smallest, else zeros.
+    /// None if it has no sample and did not take zeros.
+    pub fn example(&self) -> Option<&Example> {
+        self.0.example.as_ref()
+    }
+
     /// How much the model has to do now.
     pub fn load(&self) -> QueueLoad {
         self.0.queue.load()
@@ -152,7 +167,7 @@ impl ModelHandle {
         let batch = self.signature().arrange(request.inputs)?;
         let Answer { outputs, timing } = match self.0.queue.borrow(&batch) {
             Some(session) => self.run(session, &batch)?,
-            None => self.queue(batch, timeout).await?,
+            None => self.queue(batch, timeout, request.priority).await?,
         };
         let outputs = selection.into_iter().map(|position| self.named(position, &outputs)).collect();
         Ok(InferResponse { id: request.id, outputs, timing })
@@ -166,22 +181,25 @@ impl ModelHandle {
         outcome.map(|outputs| Answer { outputs, timing })
     }
 
-    async fn queue(&self, batch: Batch, timeout: Duration) -> Result<Answer, InferError> {
+    async fn queue(&self, batch: Batch, timeout: Duration, priority: Option<NonZeroU32>) -> Result<Answer, InferError> {
         let (reply, answer) = oneshot::channel();
+        let priority = priority.unwrap_or(self.0.priority).get();
         let rows = self.0.shares_runs.then(|| batch.common_rows()).flatten();
-        let job = Job { batch, rows, reply, arrived: Instant::now(), span: Span::current() };
-        self.0.queue.push(job).map_err(|refused| self.refusal(refused))?;
-        self.receive(answer, timeout).await
+        let job = Job { batch, rows, priority, reply, arrived: Instant::now(), span: Span::current() };
+        self.0.queue.push(job, timeout).map_err(|refused| self.refusal(refused, timeout))?;
+        let mut place = Place { answer: Some(answer), queue: &self.0.queue };
+        let outcome = tokio::time::timeout(timeout, place.answer()).await;
+        self.judge(outcome, timeout)
     }
 
-    async fn receive(
+    fn judge(
         &self,
-        answer: oneshot::Receiver<Result<Answer, RunError>>,
+        outcome: Result<Option<Result<Answer, RunError>>, Elapsed>,
         timeout: Duration,
     ) -> Result<Answer, InferError> {
-        match tokio::time::timeout(timeout, answer).await {
-            Ok(Ok(outcome)) => Ok(outcome?),
-            Ok(Err(_)) => Err(self.not_ready(self.closed().unwrap_or_else(|| "its session ended".to_owned()))),
+        match outcome {
+            Ok(Some(outcome)) => Ok(outcome?),
+            Ok(None) => Err(self.not_ready(self.closed().unwrap_or_else(|| "its session ended".to_owned()))),
             Err(_) => Err(InferError::DeadlineExceeded { model: self.name().to_owned(), deadline: timeout }),
         }
     }
@@ -191,15 +209,42 @@ impl ModelHandle {
         NamedTensor { name: self.signature().outputs[position].name.clone(), tensor: outputs[position].clone() }
     }
 
-    fn refusal(&self, refused: Refused) -> InferError {
+    fn refusal(&self, refused: Refused, deadline: Duration) -> InferError {
+        let model = self.name().to_owned();
         match refused {
-            Refused::Full { capacity } => InferError::QueueFull { model: self.name().to_owned(), capacity },
+            Refused::Full { capacity } => InferError::QueueFull { model, capacity },
+            Refused::Late { waiting, expected } => InferError::TooLate { model, deadline, waiting, expected },
             Refused::Closed { reason } => self.not_ready(reason),
         }
     }
 
     fn not_ready(&self, reason: String) -> InferError {
         InferError::NotReady { model: self.name().to_owned(), reason }
+    }
+}
+
+/// A caller's place in the queue, given up when the caller leaves.
+struct Place<'a> {
+    /// None once it has come.
+    answer: Option<oneshot::Receiver<Result<Answer, RunError>>>,
+    queue: &'a Queue,
+}
+
+impl Place<'_> {
+    /// The answer; none where the session ended without one.
+    async fn answer(&mut self) -> Option<Result<Answer, RunError>> {
+        let answer = self.answer.as_mut()?.await.ok();
+        self.answer = None;
+        answer
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            drop(answer);
+            self.queue.forget_gone();
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use crate::engine::Batch;
 use crate::error::LoadError;
 use crate::request::{InferRequest, NamedTensor};
-use crate::{DType, Element, Signature, Tensor};
+use crate::{DType, Element, Signature, Tensor, TensorSpec};
 
 /// A stored request of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,15 @@ pub struct Sample {
     pub expected: Option<Vec<NamedTensor>>,
     /// How far floating-point elements may lie from the right answer.
     pub tolerance: Tolerance,
+}
+
+/// A request that a model answered, and its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// Every input.
+    pub inputs: Vec<NamedTensor>,
+    /// Every output, as the model gave it.
+    pub outputs: Vec<NamedTensor>,
 }
 
 /// Where samples come from. They are read after the model is loaded, because a request's form may need its signature.
@@ -69,6 +79,23 @@ impl Tolerance {
         }
         (got - expected).abs() <= self.absolute + self.relative * expected.abs()
     }
+}
+
+impl Example {
+    /// What went in and came out, both in the order of the signature.
+    pub(crate) fn new(signature: &Signature, batch: &Batch, outputs: &[Tensor]) -> Self {
+        Self { inputs: named(&signature.inputs, batch.inputs()), outputs: named(&signature.outputs, outputs) }
+    }
+
+    /// Bytes of all its tensors.
+    pub fn byte_len(&self) -> usize {
+        self.inputs.iter().chain(&self.outputs).map(|named| named.tensor.byte_len()).sum()
+    }
+}
+
+fn named(specs: &[TensorSpec], tensors: &[Tensor]) -> Vec<NamedTensor> {
+    let named = specs.iter().zip(tensors);
+    named.map(|(spec, tensor)| NamedTensor { name: spec.name.clone(), tensor: tensor.clone() }).collect()
 }
 
 /// How an answer differs from the expected one.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Limits {
     pub sessions: usize,
     /// Time a request may take, waiting included.
     pub timeout: Duration,
+    /// Priority of requests that name none: those with a lower one are run before them, those with a higher one after.
+    pub priority: NonZeroU32,
 }
 
 /// How requests of a model whose first axis is free share a run.
@@ -95,6 +98,9 @@ impl Default for Batching {
 }
 
 impl Limits {
+    /// In the middle of low, common and high.
+    pub const DEFAULT_PRIORITY: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
+
     /// Requests that may wait unless `model.toml` says otherwise.
     pub const DEFAULT_QUEUE: usize = 256;
 
@@ -105,7 +111,12 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { queue: Self::DEFAULT_QUEUE, sessions: cores, timeout: Self::DEFAULT_TIMEOUT }
+        Self {
+            queue: Self::DEFAULT_QUEUE,
+            sessions: cores,
+            timeout: Self::DEFAULT_TIMEOUT,
+            priority: Self::DEFAULT_PRIORITY,
+        }
     }
 }
 

@@ -143,3 +143,24 @@ async fn an_exclusive_model_has_one_session_and_cannot_be_shared() {
     let error = house.start(vec![spec], LoadOptions::default()).finish().await.unwrap_err();
     assert_eq!(error.kind(), LoadErrorKind::Configuration);
 }
+
+#[tokio::test]
+async fn the_smallest_sample_with_its_answer_is_the_example() {
+    let house = House::new([("m", FakeEngine::default())]);
+    let two_rows = Sample { request: request(&[[1.0, 2.0], [3.0, 4.0]]), ..sample([0.0, 0.0], None) };
+    let samples = vec![two_rows, sample([5.0, 6.0], None), sample([7.0, 8.0], None)];
+    let spec = ModelSpec { samples: Arc::new(samples), ..ModelSpec::new("m", "") };
+    let models = house.start(vec![spec], LoadOptions::default()).finish().await.unwrap();
+    let handle = models.running[0].handle();
+    let example = handle.example().unwrap();
+    assert_eq!((example.inputs[0].name.as_str(), &example.inputs[0].tensor), ("x", &tensor(&[[5.0, 6.0]])));
+    assert_eq!((example.outputs[0].name.as_str(), &example.outputs[0].tensor), ("y", &tensor(&[[10.0, 12.0]])));
+}
+
+#[tokio::test]
+async fn without_samples_zeros_are_the_example() {
+    let house = House::new([("m", FakeEngine::default())]);
+    let models = house.load().await.unwrap();
+    let handle = models.running[0].handle();
+    assert_eq!(handle.example().unwrap().inputs[0].tensor, tensor(&[[0.0, 0.0]]));
+}

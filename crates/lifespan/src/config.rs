@@ -1,11 +1,14 @@
 //! What the operator decides: where to listen, which paths answer probes, and every bound there is.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loadonce_core::status::ReadyRules;
 
 use crate::address::Address;
+use crate::observer::Observer;
 
 /// Settings of a process. Every wait and every queue of the shell has its bound here.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Config {
     pub drain: Drain,
     /// Bounds of the listener and its connections.
     pub limits: Limits,
+    /// Who is told of every request once it is over, for an access log; nobody by default.
+    pub observer: Option<Arc<dyn Observer>>,
     /// What resources are called in the readiness and startup reports.
     pub resources_key: &'static str,
 }
@@ -53,7 +58,7 @@ pub struct Drain {
 }
 
 /// Bounds of the listener and its connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at once. Further ones wait in the kernel's queue; only when the process stops, those already in
     /// that queue (at most `backlog`) are let in above this bound, to be answered.
@@ -63,14 +68,28 @@ pub struct Limits {
     /// How long the head of a request may take, from its first byte to its last, and how long a new connection may
     /// stay silent.
     pub header_timeout: Duration,
+    /// Bytes of a request's head; one that is larger, or that has more than 100 headers on HTTP/1, is answered 431. HTTP/1
+    /// counts in steps of its buffer, from 8 KiB.
+    pub max_header_bytes: u32,
+    /// How long a request's body may be waited for, if less than `body_rate` comes; then it is answered 408.
+    pub body_timeout: Duration,
+    /// Bytes a second of a body; who sends at least so many may take as long as it takes, beyond `body_timeout`.
+    pub body_rate: NonZeroU64,
     /// How long a connection may wait for its next request. Longer than the idle time of the load balancer in front, so
     /// that it is never the server that closes while a request is under way.
     pub idle_timeout: Duration,
-    /// How long a peer may leave what was sent to it untaken; then its connection ends. Kept by the kernel
-    /// (`TCP_USER_TIMEOUT`), on Linux only.
+    /// How long a peer may leave what was sent to it untaken; then its connection ends. On Linux the kernel keeps it
+    /// too (`TCP_USER_TIMEOUT`), for what it has taken over.
     pub write_timeout: Duration,
     /// Requests at once on one HTTP/2 connection.
     pub max_streams: u32,
+    /// Requests on one HTTP/2 connection that were reset before they were begun, and that were reset because they broke
+    /// the protocol; beyond either the connection ends (the "rapid reset" attack, CVE-2023-44487).
+    pub max_resets: usize,
+    /// After how much silence an HTTP/2 peer is asked whether it is there (PING, RFC 9113 section 6.7).
+    pub ping_interval: Duration,
+    /// How long it may take to answer that; then its connection ends.
+    pub ping_timeout: Duration,
 }
 
 impl Config {
@@ -90,6 +109,7 @@ impl Default for Config {
             startup_timeout: None,
             drain: Drain::default(),
             limits: Limits::default(),
+            observer: None,
             resources_key: "resources",
         }
     }
@@ -118,9 +138,15 @@ impl Default for Limits {
             max_connections: 10_000,
             backlog: 1024,
             header_timeout: Duration::from_secs(30),
+            max_header_bytes: 64 << 10,
+            body_timeout: Duration::from_secs(30),
+            body_rate: const { NonZeroU64::new(500).unwrap() },
             idle_timeout: Duration::from_mins(10),
             write_timeout: Duration::from_mins(1),
             max_streams: 256,
+            max_resets: 100,
+            ping_interval: Duration::from_mins(1),
+            ping_timeout: Duration::from_secs(20),
         }
     }
 }

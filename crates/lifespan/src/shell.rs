@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
 use loadonce_core::status::StatusView;
 use tower::ServiceExt as _;
 
@@ -40,13 +39,17 @@ impl Shell {
         drop(replaced);
     }
 
+    /// Whether the shell itself answers that path.
+    pub(crate) fn is_probe(&self, path: &str) -> bool {
+        self.health.is_probe(path)
+    }
+
     /// Answers one request.
-    pub(crate) async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response {
+    pub(crate) async fn answer(&self, peer: Peer, mut request: Request<Body>) -> Response {
         if let Some(response) = self.health.answer(request.method(), request.uri().path()) {
             return response;
         }
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         if let Peer::Tcp(address) = peer {
             request.extensions_mut().insert(ConnectInfo(address));

@@ -1,16 +1,19 @@
 //! HTTP/2 without TLS, by prior knowledge.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Version};
+use http::{Request, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use loadonce_lifespan::{Address, Drain};
+use loadonce_lifespan::{Address, Config, Drain, Limits};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
 use crate::drain::refused;
-use crate::support::{self, Gate, serving, within_deadline};
+use crate::support::{self, Gate, config, serving, serving_with, within_deadline};
 
 type Connection = JoinHandle<Result<(), hyper::Error>>;
 
@@ -87,4 +90,51 @@ async fn an_idle_connection_is_told_and_closes() {
         drop((unused, used));
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_answered_431() {
+    within_deadline(async {
+        let limits = Limits { max_header_bytes: 1000, ..Limits::default() };
+        let serving = serving_with(Config { limits, ..config() }, Gate::new().routes()).await;
+        let (mut sender, connection) = connect(&serving.address).await;
+        let request =
+            Request::get("http://test/quick").header("x-large", "x".repeat(1500)).body(Body::empty()).unwrap();
+        let status = sender.send_request(request).await.unwrap().status();
+        assert_eq!(status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        assert_eq!(get(&mut sender, "/quick").await.0, 200, "the connection lives on");
+        drop(sender);
+        connection.await.unwrap().unwrap();
+        serving.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_that_is_gone_is_found_out_by_a_ping() {
+    const PING: u8 = 6;
+    within_deadline(async {
+        let moment = Duration::from_millis(20);
+        let limits = Limits { ping_interval: moment, ping_timeout: moment, ..Limits::default() };
+        let serving = serving_with(Config { limits, ..config() }, Gate::new().routes()).await;
+        let mut stream = support::connect(&serving.address).await.unwrap();
+        // The preface and an empty SETTINGS frame, then nothing (RFC 9113 section 3.4).
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).await.unwrap();
+        assert!(frame_types(&received).contains(&PING), "{received:?}");
+        serving.stop().await;
+    })
+    .await;
+}
+
+/// The types of frames, one after the other (RFC 9113 section 4.1).
+fn frame_types(mut bytes: &[u8]) -> Vec<u8> {
+    let mut types = Vec::new();
+    while let [high, middle, low, kind, _flags, _stream @ ..] = bytes {
+        types.push(*kind);
+        let length = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
+        bytes = &bytes[9 + length..];
+    }
+    types
 }

@@ -1,15 +1,16 @@
 //! What a single peer cannot do: hold a connection without a request, take more than its share, take the port.
 
 use std::io;
+use std::num::NonZeroU64;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::{Router, routing::get};
+use axum::{Router, routing::get, routing::post};
 use loadonce_lifespan::{Config, Drain, Limits, Startup};
 
-use crate::support::{Client, Gate, bound, config, serving_with, within_deadline};
+use crate::support::{Client, Gate, bound, config, serving_with, unix_config, within_deadline};
 
 const SHORT: Duration = Duration::from_millis(30);
 const FOR_EVER: Duration = Duration::from_hours(1);
@@ -103,6 +104,89 @@ async fn a_request_may_take_longer_than_every_other_bound() {
         assert_eq!(patient.answer().await.unwrap().status, 200);
         drop(patient);
         serving.stop().await;
+    })
+    .await;
+}
+
+fn echo() -> Router {
+    Router::new().route("/", post(async |body: String| body))
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_in_is_answered_408_and_its_connection_closed() {
+    within_deadline(async {
+        let limits = Limits { body_timeout: SHORT, ..Limits::default() };
+        let serving = serving_with(Config { limits, ..config() }, echo()).await;
+        for body in ["content-length: 1000\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"] {
+            let mut slow = Client::connect(&serving.address).await;
+            slow.send(&format!("POST / HTTP/1.1\r\nhost: test\r\n{body}")).await;
+            let answer = slow.answer().await.unwrap();
+            assert_eq!((answer.status, answer.is_last()), (408, true));
+            let text = answer.json()["error"].as_str().unwrap().to_owned();
+            assert_eq!(text, "the request's body came in too slowly: 3 bytes, then nothing more in time");
+            slow.closed().await;
+        }
+        let whole = Client::connect(&serving.address).await.post("/", "abc").await;
+        assert_eq!((whole.status, whole.is_last()), (200, false));
+        serving.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_sends_faster_than_the_least_rate_may_take_longer_than_the_timeout() {
+    within_deadline(async {
+        // Each byte earns a second.
+        let body_rate = NonZeroU64::new(1).unwrap();
+        let limits = Limits { body_timeout: SHORT, body_rate, ..Limits::default() };
+        let serving = serving_with(Config { limits, ..config() }, echo()).await;
+        let mut steady = Client::connect(&serving.address).await;
+        steady.send("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 80\r\n\r\n").await;
+        steady.send(&"a".repeat(60)).await;
+        // By now the timeout alone would have ended it: another one that sends nothing has been ended since.
+        let mut silent = Client::connect(&serving.address).await;
+        silent.send("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 80\r\n\r\n").await;
+        assert_eq!(silent.answer().await.unwrap().status, 408);
+        steady.send(&"b".repeat(20)).await;
+        assert_eq!(steady.answer().await.unwrap().status, 200);
+        drop((steady, silent));
+        serving.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_answered_431() {
+    within_deadline(async {
+        let limits = Limits { max_header_bytes: 10_000, ..Limits::default() };
+        let serving = serving_with(Config { limits, ..config() }, Gate::new().routes()).await;
+        let head = |size: usize| format!("GET /quick HTTP/1.1\r\nhost: test\r\nx-large: {}\r\n\r\n", "x".repeat(size));
+        let many = format!("GET /quick HTTP/1.1\r\nhost: test\r\n{}\r\n", "x-one: 1\r\n".repeat(101));
+        for (head, expected) in [(head(8_000), 200), (head(40_000), 431), (many, 431)] {
+            let mut client = Client::connect(&serving.address).await;
+            client.send(&head).await;
+            assert_eq!(client.answer().await.unwrap().status, expected);
+        }
+        serving.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_on_a_socket_of_this_machine_that_does_not_take_its_answer_is_cut() {
+    within_deadline(async {
+        let limits = Limits { write_timeout: SHORT, ..Limits::default() };
+        let large = Router::new().route("/", get(async || vec![0; 64 << 20]));
+        let (_folder, config) = unix_config();
+        let serving = serving_with(Config { limits, ..config }, large).await;
+        let mut client = Client::connect(&serving.address).await;
+        client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.receive().await.unwrap();
+        let address = serving.address.clone();
+        // Without the bound this would wait for the answer to be taken.
+        let report = serving.stop().await;
+        assert!(report.is_clean(), "{report} on {address}");
+        drop(client);
     })
     .await;
 }

@@ -178,6 +178,12 @@ impl Client {
         self.ask("GET", path).await
     }
 
+    pub(crate) async fn post(&mut self, path: &str, body: &str) -> Answer {
+        let length = body.len();
+        self.send(&format!("POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n{body}")).await;
+        self.answer().await.unwrap()
+    }
+
     pub(crate) async fn answer(&mut self) -> io::Result<Answer> {
         self.answer_to("GET").await
     }

@@ -12,11 +12,10 @@
 //! use loadonce::{InstalledEngines, load_models, repository};
 //!
 //! async fn startup(startup: &Startup) -> Result<Api, StartupError> {
-//!     let found = repository::discover(&["models".into()])?;
+//!     let specs = repository::discover(&["models".into()])?;
 //!     let engines: Arc<dyn Engines> = Arc::new(InstalledEngines::new());
-//!     let specs = found.into_iter().map(|found| found.spec).collect();
 //!     let registry = load_models(startup, specs, &engines, LoadOptions::default()).await?;
-//!     Ok(Api::new(registry, Telemetry::new(startup.status()), Limits::default(), Default::default()))
+//!     Ok(Api::new(registry, Telemetry::new(startup.status()), Limits::default()))
 //! }
 //!
 //! # async fn start() {

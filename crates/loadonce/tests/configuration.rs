@@ -41,11 +41,35 @@ fn all_mistakes_are_told_at_once() {
 
 #[test]
 fn nothing_to_listen_on_is_a_mistake() {
-    let nowhere = run(["serve", "--port", "off"]);
+    let nowhere = run(["serve", "--port", "off", "--no-grpc"]);
     assert_eq!(nowhere.code, Some(10));
-    assert!(nowhere.stderr.contains("port is off and there is no uds"), "{}", nowhere.stderr);
+    assert!(nowhere.stderr.contains("all ports are off and there is no uds"), "{}", nowhere.stderr);
     let somewhere = run(["serve", "--port", "off", "--uds", "/run/x.sock", "--print-config"]);
     assert!(somewhere.stdout.contains("port = \"off\"") && somewhere.stdout.contains("uds = \"/run/x.sock\""));
+}
+
+#[test]
+fn grpc_has_settings_of_its_own() {
+    let printed = run(["serve", "--no-grpc", "--grpc-uds", "/run/x.sock", "--print-config"]).stdout;
+    let is_set = |line: &str, source: &str| printed.lines().any(|it| it.starts_with(line) && it.ends_with(source));
+    assert!(is_set("grpc = false ", "# --no-grpc"), "{printed}");
+    assert!(is_set("grpc_uds = \"/run/x.sock\" ", "# --grpc-uds"), "{printed}");
+    assert!(is_set("max_grpc_message_bytes = 67108864 ", "# default"), "{printed}");
+    let large = run(["serve", "--max-grpc-message-bytes", "4294967296"]);
+    assert_eq!(large.code, Some(10));
+    assert!(large.stderr.contains("a whole number from 1 to 4294967295"), "{}", large.stderr);
+}
+
+#[test]
+fn origins_are_a_list_in_the_file_and_a_line_elsewhere() {
+    let folder = Folder::new();
+    let file = folder.write("settings.toml", "cors_origins = ['https://a.example', 'http://localhost:3000']\n");
+    let printed = run(["serve", "m", "--config", file.to_str().unwrap(), "--print-config"]).stdout;
+    assert!(printed.contains("cors_origins = \"https://a.example,http://localhost:3000\""), "{printed}");
+    let wrong = run(["serve", "m", "--cors-origins", "a.example"]);
+    assert_eq!(wrong.code, Some(10));
+    let expected = "--cors-origins: expected * or origins such as https://example.org, got 'a.example'";
+    assert!(wrong.stderr.contains(expected), "{}", wrong.stderr);
 }
 
 #[test]

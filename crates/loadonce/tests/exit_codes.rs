@@ -156,7 +156,9 @@ fn code_18_address_taken_before_any_model_is_read() {
     // Reading the pipe would block for ever.
     folder.pipe("slow");
     let ended = run(["serve", "--port", &port, folder.path().to_str().unwrap()]);
-    expect(&ended, 18, &[&format!("127.0.0.1:{port}"), "in use"]);
+    expect(&ended, 18, &[&format!("127.0.0.1:{port}"), "in use", "(--port)"]);
+    let ended = run(["serve", "--port", "0", "--grpc-port", &port, folder.path().to_str().unwrap()]);
+    expect(&ended, 18, &[&format!("127.0.0.1:{port}"), "in use", "(--grpc-port)"]);
 }
 
 #[test]

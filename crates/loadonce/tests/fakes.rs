@@ -89,7 +89,7 @@ async fn keep_going_is_ready_without_the_failed_model() {
     let loaded = load(bound, fakes([("bad", failing()), ("good", Script::default())]), options).await.unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let telemetry = Telemetry::new(status.clone());
-    let routes = move |registry| Api::new(registry, telemetry, Limits::default(), BTreeMap::default()).routes();
+    let routes = move |registry| Api::new(registry, telemetry, Limits::default()).routes();
     let serving = tokio::spawn(loaded.serve(routes, async move { stopped.await.unwrap_or_default() }));
     in_time(status.wait_until(|now| now.phase == Phase::Ready)).await;
     assert!(status.readiness().is_ready());
@@ -103,7 +103,7 @@ async fn an_embedding_application_loads_models_in_its_own_startup() {
         let engines: Arc<dyn Engines> = Arc::new(fakes([("m", Script::default())]));
         let specs = vec![ModelSpec::new("m", "")];
         let registry = load_models(startup, specs, &engines, LoadOptions::default()).await?;
-        Ok(Api::new(registry, Telemetry::new(startup.status()), Limits::default(), BTreeMap::default()))
+        Ok(Api::new(registry, Telemetry::new(startup.status()), Limits::default()))
     };
     let app = TestApp::start(startup, Api::routes).await.unwrap();
     assert!(app.status().readiness().is_ready());

@@ -1,10 +1,10 @@
 //! What the handlers share: the registry, the telemetry, the limits. Built once, when loading has ended.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use bytes::Bytes;
 use loadonce_core::ModelHandle;
 use loadonce_core::registry::Registry;
 use loadonce_core::status::StatusView;
@@ -13,6 +13,7 @@ use crate::error::ApiError;
 use crate::grpc;
 use crate::http;
 use crate::metrics::{Metrics, RequestLabels};
+use crate::openapi;
 use crate::statistics::Statistics;
 
 /// The prediction API over a registry; cheap to clone.
@@ -24,8 +25,9 @@ struct Inner {
     registry: Registry,
     telemetry: Telemetry,
     limits: Limits,
-    examples: BTreeMap<String, Example>,
     statistics: Statistics,
+    /// The description of all this, in JSON.
+    document: Bytes,
 }
 
 /// Status and metrics, which are there before any model is.
@@ -42,15 +44,6 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of a message over gRPC.
     pub message_bytes: usize,
-}
-
-/// A request that a person can send to a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Example {
-    /// Where to send it.
-    pub path: String,
-    /// The JSON body, on one line.
-    pub body: String,
 }
 
 impl Default for Limits {
@@ -79,11 +72,12 @@ impl Telemetry {
 }
 
 impl Api {
-    /// The API of loaded models. `examples` are requests by model name, shown on the server's page.
-    pub fn new(registry: Registry, telemetry: Telemetry, limits: Limits, examples: BTreeMap<String, Example>) -> Self {
+    /// The API of loaded models.
+    pub fn new(registry: Registry, telemetry: Telemetry, limits: Limits) -> Self {
         telemetry.metrics.watch(registry.handles().cloned().collect());
         let statistics = Statistics::new(registry.handles().map(ModelHandle::name));
-        Self(Arc::new(Inner { registry, telemetry, limits, examples, statistics }))
+        let document = openapi::document(&registry).to_string().into();
+        Self(Arc::new(Inner { registry, telemetry, limits, statistics, document }))
     }
 
     /// Every route over HTTP but its health, which the lifespan shell answers.
@@ -116,8 +110,8 @@ impl Api {
         self.0.limits
     }
 
-    pub(crate) fn example(&self, model: &str) -> Option<&Example> {
-        self.0.examples.get(model)
+    pub(crate) fn document(&self) -> Bytes {
+        self.0.document.clone()
     }
 
     /// Counts a request that has been answered. Models that are not served share one label: names come from callers.

@@ -13,12 +13,14 @@ pub mod report;
 mod error;
 mod facts;
 mod grpc;
+mod openapi;
 mod http;
 mod metrics;
 mod predict;
 mod statistics;
 
-pub use self::api::{Api, Example, Limits, Telemetry};
+pub use self::api::{Api, Limits, Telemetry};
 pub use self::error::{ApiError, ApiErrorKind, grpc_code, http_status};
+pub use self::http::{NoOrigin, Origins};
 pub use self::predict::Prediction;
 pub use self::samples::SampleFolder;

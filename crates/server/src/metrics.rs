@@ -1,8 +1,9 @@
-//! Metrics in the OpenMetrics text format, for Prometheus.
+//! Metrics in the OpenMetrics text format, for Prometheus, and in the older one, for what reads no other.
 //!
 //! Requests are counted as they are answered; everything that has a state (models, queues, loads) is read from its owner
 //! at the moment of the scrape, so that a metric cannot disagree with the truth.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -17,8 +18,32 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// The `Content-Type` of what [`Metrics::encode`] writes.
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// OpenMetrics 1.0, which a client must ask for.
+    OpenMetrics,
+    /// Prometheus' own text format 0.0.4.
+    Text,
+}
+
+impl Format {
+    /// The best format for a client with this header `Accept`.
+    pub(crate) fn accepted(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
+    }
+
+    /// The `Content-Type` of it.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// What metrics may come as.
+pub(crate) const MEDIA_TYPES: &[&str] = &[Format::OpenMetrics.content_type(), Format::Text.content_type()];
 
 /// Every metric of the process.
 pub(crate) struct Metrics {
@@ -79,11 +104,30 @@ impl Metrics {
         self.requests.get_or_create(labels).inc();
     }
 
-    pub(crate) fn encode(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn encode(&self, format: Format) -> Result<String, fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        Ok(match format {
+            Format::OpenMetrics => text,
+            Format::Text => in_text_format(&text),
+        })
     }
+}
+
+/// Gives the description of a counter the name that its samples have, as the older format wants it.
+fn in_text_format(open_metrics: &str) -> String {
+    let types = open_metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let counters: HashSet<&str> = types.filter_map(|line| line.strip_suffix(" counter")).collect();
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT ") && *line != "# EOF") {
+        let described = line.strip_prefix("# ").and_then(|line| line.split(' ').nth(1));
+        match described.filter(|name| counters.contains(name)) {
+            Some(name) => text.push_str(&line.replacen(name, &format!("{name}_total"), 1)),
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// 100 us to 26 s.
@@ -175,4 +219,18 @@ fn encode<'a, M: EncodeMetric>(
         metric.encode(descriptor.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_format_names_a_counter_as_its_samples() {
+        let open_metrics = "# HELP a_seconds Time\n# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 1\n\
+                            # HELP a How often.\n# TYPE a counter\na_total{b=\"a\"} 2\n# EOF\n";
+        let text = "# HELP a_seconds Time\n# TYPE a_seconds gauge\na_seconds 1\n\
+                    # HELP a_total How often.\n# TYPE a_total counter\na_total{b=\"a\"} 2\n";
+        assert_eq!(in_text_format(open_metrics), text);
+    }
 }

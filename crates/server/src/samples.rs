@@ -20,7 +20,6 @@ use loadonce_core::{InferRequest, LoadError, LoadErrorKind, NamedTensor, Signatu
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::api::Example;
 use crate::wire::{WireError, from_json, v1, v2};
 
 /// A folder of sample files, read in alphabetical order; a folder that does not exist has none.
@@ -87,12 +86,6 @@ impl SampleFolder {
         Self { path: path.into() }
     }
 
-    /// The shortest sample's request as a caller of `model` would send it; none if there is no readable sample.
-    pub fn example(&self, model: &str) -> Option<Example> {
-        let files = self.files().ok()?;
-        files.iter().filter_map(|file| read_example(file, model)).min_by_key(|example| example.body.len())
-    }
-
     fn files(&self) -> Result<Vec<PathBuf>, LoadError> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
@@ -115,18 +108,6 @@ impl SampleSource for SampleFolder {
     fn read(&self, signature: &Signature) -> Result<Vec<Sample>, LoadError> {
         self.files()?.iter().map(|path| read_file(path, signature)).collect()
     }
-}
-
-fn read_example(path: &Path, model: &str) -> Option<Example> {
-    let text = fs::read(path).ok()?;
-    let request = split(&text).ok()?.request;
-    let path = if is_v2(request.get().as_bytes()) {
-        format!("/v2/models/{model}/infer")
-    } else {
-        format!("/v1/models/{model}:predict")
-    };
-    let compact: serde_json::Value = serde_json::from_str(request.get()).ok()?;
-    Some(Example { path, body: compact.to_string() })
 }
 
 fn read_file(path: &Path, signature: &Signature) -> Result<Sample, LoadError> {
@@ -236,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_in_order_and_the_shortest_is_the_example() {
+    fn files_are_read_in_order() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("b.json"), r#"{"instances":[[3,4],[5,6]]}"#).unwrap();
         fs::write(folder.path().join("a.json"), r#"{"request":{"instances": [[1, 2]]}}"#).unwrap();
@@ -244,11 +225,6 @@ mod tests {
         let samples = SampleFolder::new(folder.path());
         let names: Vec<_> = samples.read(&signature()).unwrap().into_iter().map(|sample| sample.name).collect();
         assert_eq!(names, ["a.json", "b.json"]);
-        let example = samples.example("m").unwrap();
-        assert_eq!(
-            (example.path.as_str(), example.body.as_str()),
-            ("/v1/models/m:predict", r#"{"instances":[[1,2]]}"#)
-        );
         assert!(SampleFolder::new("/nowhere").read(&signature()).unwrap().is_empty());
     }
 }

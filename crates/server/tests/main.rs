@@ -5,8 +5,14 @@
 mod bad_input;
 mod binary;
 mod compression;
+mod docs;
+mod grpc;
+mod grpc_calls;
 mod json;
+mod methods;
+mod parity;
 mod predict;
+mod rpc;
 mod support;
 mod telemetry;
 mod triton;

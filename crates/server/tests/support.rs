@@ -12,7 +12,7 @@ use loadonce_core::loader::{Declared, Engines, LoadOptions, Loading, Models};
 use loadonce_core::registry::Registry;
 use loadonce_core::status::{Board, Phase, ReadyRules};
 use loadonce_core::testing::FakeEngine;
-use loadonce_server::{Api, Example, Limits, Telemetry};
+use loadonce_server::{Api, Limits, Telemetry};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -53,11 +53,9 @@ impl Served {
         let options = LoadOptions { keep_going: true, ..LoadOptions::default() };
         let models = Loading::start(declared, &engines, board.view(), options).unwrap().finish().await.unwrap();
         board.enter(Phase::Ready);
-        let example = Example { path: "/v1/models/m:predict".to_owned(), body: "{\"it's\":1}".to_owned() };
-        let examples = BTreeMap::from([("m".to_owned(), example)]);
         let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT };
-        let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits, examples);
-        Self { models, router: api.routes(), board }
+        let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits);
+        Self { models, router: api.clone().routes().merge(api.grpc_routes()), board }
     }
 
     /// One good fake, `m`.

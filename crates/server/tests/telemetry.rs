@@ -1,5 +1,7 @@
 //! What the server says about itself.
 
+use axum::body::Body;
+use http::Request;
 use loadonce_core::LoadErrorKind;
 use loadonce_core::testing::{FakeEngine, Script};
 use serde_json::json;
@@ -30,7 +32,8 @@ async fn metrics_count_requests_loads_and_states() {
     for name in 0..3 {
         served.post(&format!("/v1/models/strange-{name}:predict"), "{}").await;
     }
-    let answer = served.get("/metrics").await;
+    let request = Request::get("/metrics").header("accept", "application/openmetrics-text; version=1.0.0");
+    let answer = served.exchange(request.body(Body::empty()).unwrap()).await;
     assert!(answer.headers["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
     for line in [
         r#"loadonce_requests_total{model="m",protocol="v2",outcome="ok"} 1"#,
@@ -53,29 +56,19 @@ async fn metrics_count_requests_loads_and_states() {
 }
 
 #[tokio::test]
+async fn metrics_are_plain_text_unless_more_is_asked_for() {
+    let served = Served::one().await;
+    let answer = served.get("/metrics").await;
+    assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    for line in ["# TYPE loadonce_model_loads_total counter", r#"loadonce_model_loads_total{model="m"} 1"#] {
+        assert!(answer.body.lines().any(|got| got == line), "{line}\nin\n{}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn readiness_follows_a_model_that_fails_later() {
     let served = Served::one().await;
     assert!(served.board.view().readiness().is_ready());
     drop(served.models);
     assert!(!served.board.view().readiness().is_ready());
-}
-
-#[tokio::test]
-async fn the_page_shows_models_and_escapes_what_is_not_ours() {
-    let failing = FakeEngine::new(Script { fails: Some(LoadErrorKind::Corrupt), ..Script::default() });
-    let served = Served::new([("<bad>", failing), ("m", FakeEngine::default())]).await;
-    let page = served.get("/").await;
-    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
-    for part in [
-        "<h2>m <small>version 1</small></h2>",
-        "&lt;bad&gt;",
-        "the fake engine fails as it was told",
-        "length, width",
-        r"curl http://example.test/v1/models/m:predict -d &#x27;",
-    ] {
-        let part = part.replace("&#x27;", "'");
-        assert!(page.body.contains(&part), "{part}\nin\n{}", page.body);
-    }
-    assert!(page.body.contains(r"{&quot;it'\''s&quot;:1}"), "{}", page.body);
-    assert!(!page.body.contains("<bad>"));
 }

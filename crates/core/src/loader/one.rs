@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::thread;
 
 use super::{Chosen, Engines, batching, panic_message};
-use crate::engine::{Batch, Contract, Model, Outputs, Session};
+use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
 use crate::queue::run_guarded;
-use crate::request::NamedTensor;
 use crate::running::{Parts, RunningModel};
-use crate::sample::{Sample, compare};
+use crate::sample::{Example, Sample, compare};
 use crate::signature::{Dim, Signature, TensorSpec};
 use crate::spec::{Batching, ModelSpec};
 use crate::status::{Component, Stage};
@@ -48,8 +47,16 @@ fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
-    let batching = prove(spec, &signature, &mut sessions, component)?;
-    Ok(Parts { spec, engine: engine.name(), model, signature, sessions, batching })
+    let Proven { example, batching } = prove(spec, &signature, &mut sessions, component)?;
+    Ok(Parts { spec, engine: engine.name(), model, signature, example, sessions, batching })
+}
+
+/// What a model's samples have shown.
+struct Proven {
+    /// The smallest request that it answered.
+    example: Option<Example>,
+    /// Whether requests may share runs.
+    batching: Batching,
 }
 
 /// Warms every session up, lets the model answer its samples, and finds out whether requests may share runs.
@@ -58,64 +65,73 @@ fn prove(
     signature: &Signature,
     sessions: &mut [Box<dyn Session>],
     component: &Component,
-) -> Result<Batching, LoadError> {
+) -> Result<Proven, LoadError> {
     component.enter(Stage::WarmingUp);
     let samples = spec.samples.read(signature)?;
     component.record(|record| record.samples.found = samples.len());
+    let mut warmed = None;
     for session in &mut *sessions {
-        warm_up(&mut **session, signature, samples.first())?;
+        warmed = warm_up(&mut **session, signature, samples.first())?;
     }
     component.enter(Stage::Testing);
+    let mut answered = Vec::with_capacity(samples.len());
     for (position, sample) in samples.iter().enumerate() {
         let turn = position % sessions.len();
-        let right = test(&mut *sessions[turn], signature, sample)?;
+        let (right, example) = test(&mut *sessions[turn], signature, sample)?;
+        answered.push(example);
         component.record(|record| {
             record.samples.answered += 1;
             record.samples.right += usize::from(right);
         });
     }
-    let Some(session) = sessions.first_mut() else { return Ok(Batching::OFF) };
+    let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, batching: Batching::OFF }) };
     let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples)?;
     component.record(|record| record.batching = Some(settled));
-    Ok(batching)
+    let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
+    Ok(Proven { example, batching })
 }
 
-fn warm_up(session: &mut dyn Session, signature: &Signature, sample: Option<&Sample>) -> Result<(), LoadError> {
+fn warm_up(
+    session: &mut dyn Session,
+    signature: &Signature,
+    sample: Option<&Sample>,
+) -> Result<Option<Example>, LoadError> {
     if let Some(sample) = sample {
-        return answer(session, signature, sample).map(drop);
+        return answer(session, signature, sample).map(Some);
     }
-    let Some(batch) = zeros(signature) else { return Ok(()) };
+    let Some(batch) = zeros(signature) else { return Ok(None) };
     match run_guarded(session, &batch) {
-        Ok(_) => Ok(()),
+        Ok(outputs) => {
+            let is_right = signature.check_outputs(&batch, &outputs).is_ok();
+            Ok(is_right.then(|| Example::new(signature, &batch, &outputs)))
+        }
         Err(error @ RunError::Panicked(_)) => Err(sample_failed(format!("warm-up with zeros: {error}"))),
         Err(error) => {
             tracing::warn!(%error, "warm-up with zeros failed; put a request that the model accepts into samples/");
-            Ok(())
+            Ok(None)
         }
     }
 }
 
-/// Whether a right answer is known; a wrong one is an error.
-fn test(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> Result<bool, LoadError> {
-    let outputs = answer(session, signature, sample)?;
-    let Some(expected) = &sample.expected else { return Ok(false) };
-    let named = signature.outputs.iter().zip(outputs);
-    let named: Vec<_> = named.map(|(spec, tensor)| NamedTensor { name: spec.name.clone(), tensor }).collect();
-    match compare(expected, &named, &sample.tolerance) {
-        Ok(()) => Ok(true),
+/// What the model answered, and whether a right answer is known; a wrong one is an error.
+fn test(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> Result<(bool, Example), LoadError> {
+    let example = answer(session, signature, sample)?;
+    let Some(expected) = &sample.expected else { return Ok((false, example)) };
+    match compare(expected, &example.outputs, &sample.tolerance) {
+        Ok(()) => Ok((true, example)),
         Err(mismatch) => Err(sample_failed(format!("sample '{}' was answered wrongly: {mismatch}", sample.name))
             .advise("correct the sample if it is wrong; otherwise this model file is not the one it was made for")),
     }
 }
 
-fn answer(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> Result<Outputs, LoadError> {
+fn answer(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> Result<Example, LoadError> {
     let failed = |error: &dyn std::fmt::Display| sample_failed(format!("sample '{}' failed: {error}", sample.name));
     let request = sample.request.clone();
     signature.select(&request.outputs).map_err(|error| failed(&error))?;
     let batch = signature.arrange(request.inputs).map_err(|error| failed(&error))?;
     let outputs = run_guarded(session, &batch).map_err(|error| failed(&error))?;
     signature.check_outputs(&batch, &outputs).map_err(|error| failed(&error))?;
-    Ok(outputs)
+    Ok(Example::new(signature, &batch, &outputs))
 }
 
 /// One row of zeros for each input; none where a signature leaves the number of axes open.

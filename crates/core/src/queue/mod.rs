@@ -33,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) batch: Batch,
     /// Rows that may stand in a run with those of others; none where the request has a run of its own.
     pub(crate) rows: Option<usize>,
+    /// Who has the lower one is run first.
+    pub(crate) priority: u32,
     pub(crate) reply: oneshot::Sender<Result<Answer, RunError>>,
     pub(crate) arrived: Instant,
     pub(crate) span: Span,
@@ -48,8 +50,17 @@ pub(crate) struct Answer {
 /// Why a job was not taken in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    Full { capacity: usize },
-    Closed { reason: String },
+    Full {
+        capacity: usize,
+    },
+    /// So many wait that the answer would come after that time, later than the caller waits.
+    Late {
+        waiting: usize,
+        expected: Duration,
+    },
+    Closed {
+        reason: String,
+    },
 }
 
 /// How much a model has to do.
@@ -122,10 +133,13 @@ impl Queue {
         Self { rules, pace: Pace::default(), state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Takes a request in, to be run on a thread of the model.
-    pub(crate) fn push(&self, job: Job) -> Result<(), Refused> {
+    /// Takes a request in, to be run on a thread of the model, whose caller waits no longer than `timeout`.
+    pub(crate) fn push(&self, job: Job, timeout: Duration) -> Result<(), Refused> {
+        let run = self.pace.estimate(job.batch.byte_len());
         let mut state = self.state();
-        state.admit(job, self.rules.capacity)?;
+        state.admit(self.rules.capacity)?;
+        state.expect_in_time(&job, timeout, run.unwrap_or_default(), &self.rules.batching)?;
+        state.insert(job);
         let free = !state.idle.is_empty();
         drop(state);
         // Where all sessions are busy, whoever gives one back wakes a thread.
@@ -245,6 +259,15 @@ impl Queue {
         drop(sessions);
     }
 
+    /// Makes room for others at once where a caller has left.
+    pub(crate) fn forget_gone(&self) {
+        let mut state = self.state();
+        let (gone, left): (Vec<_>, Vec<_>) = state.waiting.drain(..).partition(Job::is_forsaken);
+        state.waiting = left.into();
+        drop(state);
+        drop(gone);
+    }
+
     /// Why the queue is closed, if it is.
     pub(crate) fn closed(&self) -> Option<String> {
         self.state().closed.clone()
@@ -278,18 +301,29 @@ impl fmt::Debug for Queue {
 }
 
 impl State {
-    fn admit(&mut self, job: Job, capacity: usize) -> Result<(), Refused> {
-        if let Some(reason) = &self.closed {
-            return Err(Refused::Closed { reason: reason.clone() });
+    fn admit(&self, capacity: usize) -> Result<(), Refused> {
+        match &self.closed {
+            Some(reason) => Err(Refused::Closed { reason: reason.clone() }),
+            None if self.waiting.len() >= capacity => Err(Refused::Full { capacity }),
+            None => Ok(()),
         }
-        if self.waiting.len() >= capacity {
-            self.waiting.retain(|waiting| !waiting.reply.is_closed());
-        }
-        if self.waiting.len() >= capacity {
-            return Err(Refused::Full { capacity });
-        }
-        self.waiting.push_back(job);
-        Ok(())
+    }
+
+    /// Refuses who would wait in vain, even if every run ahead is full and takes no longer than `run`.
+    fn expect_in_time(&self, job: &Job, timeout: Duration, run: Duration, batching: &Batching) -> Result<(), Refused> {
+        let ahead = self.waiting.iter().filter(|waiting| waiting.priority <= job.priority);
+        let runs = match job.rows {
+            Some(_) => ahead.map(Job::rows).sum::<usize>() / batching.max_rows,
+            None => ahead.count(),
+        };
+        let expected = earliest_answer(runs, run, self.lent + self.idle.len());
+        if expected <= timeout { Ok(()) } else { Err(Refused::Late { waiting: self.waiting.len(), expected }) }
+    }
+
+    /// Behind those who came before it and are as urgent.
+    fn insert(&mut self, job: Job) {
+        let place = self.waiting.iter().rposition(|waiting| waiting.priority <= job.priority);
+        self.waiting.insert(place.map_or(0, |place| place + 1), job);
     }
 
     fn next(&mut self, batching: &Batching, now: Instant) -> Next {
@@ -300,8 +334,6 @@ impl State {
             self.lost -= 1;
             return Next::Do(Work::Replace { panics: self.panics });
         }
-        // Callers who left are forgotten.
-        self.waiting.retain(|job| !job.reply.is_closed());
         if self.waiting.is_empty() {
             return if self.closed.is_some() { Next::End } else { Next::Wait };
         }
@@ -353,6 +385,19 @@ impl State {
     }
 }
 
+/// The earliest moment of an answer, from now on, behind that many runs that `sessions` share.
+fn earliest_answer(runs: usize, run: Duration, sessions: usize) -> Duration {
+    let rounds = u32::try_from(runs / sessions.max(1)).unwrap_or(u32::MAX).saturating_add(1);
+    run.saturating_mul(rounds)
+}
+
+impl Job {
+    /// Whether nobody waits for the answer.
+    fn is_forsaken(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
+
 impl Waiting for Job {
     fn rows(&self) -> usize {
         self.rows.unwrap_or(1)
@@ -375,6 +420,8 @@ impl Waiting for Job {
 mod tests {
     use super::*;
 
+    const FOREVER: Duration = Duration::MAX;
+
     type Waits = oneshot::Receiver<Result<Answer, RunError>>;
 
     /// A session that is never run.
@@ -393,7 +440,17 @@ mod tests {
 
     fn job() -> (Job, Waits) {
         let (reply, answer) = oneshot::channel();
-        (Job { batch: Batch::new(vec![]), rows: None, reply, arrived: Instant::now(), span: Span::none() }, answer)
+        (
+            Job {
+                batch: Batch::new(vec![]),
+                rows: None,
+                priority: 1,
+                reply,
+                arrived: Instant::now(),
+                span: Span::none(),
+            },
+            answer,
+        )
     }
 
     fn next_jobs(queue: &Queue) -> Vec<Job> {
@@ -407,40 +464,59 @@ mod tests {
     fn a_full_queue_refuses_at_once() {
         let queue = queue(1);
         let (first, _waiting) = job();
-        queue.push(first).unwrap();
-        assert_eq!(queue.push(job().0), Err(Refused::Full { capacity: 1 }));
+        queue.push(first, FOREVER).unwrap();
+        assert_eq!(queue.push(job().0, FOREVER), Err(Refused::Full { capacity: 1 }));
     }
 
     #[test]
     fn a_caller_who_left_makes_room() {
         let queue = queue(1);
         let (gone, answer) = job();
-        queue.push(gone).unwrap();
+        queue.push(gone, FOREVER).unwrap();
         drop(answer);
+        queue.forget_gone();
         let (second, _waiting) = job();
-        queue.push(second).unwrap();
+        queue.push(second, FOREVER).unwrap();
         assert_eq!(queue.load(), QueueLoad { waiting: 1, running: 0 });
     }
 
     #[test]
-    fn a_caller_who_left_is_never_run() {
-        let queue = queue(2);
-        let (gone, answer) = job();
-        queue.push(gone).unwrap();
-        let (second, _waiting) = job();
-        queue.push(second).unwrap();
-        drop(answer);
-        assert!(!next_jobs(&queue)[0].reply.is_closed());
-        assert_eq!(queue.load(), QueueLoad { waiting: 0, running: 1 });
+    fn the_more_urgent_is_run_first_and_the_older_of_two_as_urgent() {
+        let queue = queue(4);
+        let waits = [2, 1, 2, 1].map(|priority| {
+            let (job, answer) = job();
+            queue.push(Job { priority, ..job }, FOREVER).unwrap();
+            answer
+        });
+        let order: Vec<_> = queue.state().waiting.drain(..).map(|job| (job.priority, job.arrived)).collect();
+        assert!(order.is_sorted(), "{order:?}");
+        drop(waits);
+    }
+
+    #[test]
+    fn who_would_wait_in_vain_is_refused_at_once() {
+        let queue = queue(100);
+        queue.pace.note(0, Duration::from_millis(100));
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            let (job, answer) = job();
+            queue.push(job, Duration::from_millis(350)).unwrap();
+            waits.push(answer);
+        }
+        let expected = Duration::from_millis(400);
+        let late = Err(Refused::Late { waiting: 3, expected });
+        assert_eq!(queue.push(job().0, Duration::from_millis(350)), late);
+        assert_eq!(queue.push(Job { priority: 0, ..job().0 }, Duration::from_millis(350)), Ok(()));
+        assert_eq!(queue.push(job().0, expected + Duration::from_millis(100)), Ok(()));
     }
 
     #[test]
     fn a_closed_queue_finishes_what_waits_and_then_ends() {
         let queue = queue(2);
         let (first, _waiting) = job();
-        queue.push(first).unwrap();
+        queue.push(first, FOREVER).unwrap();
         queue.close("the server stops");
-        assert_eq!(queue.push(job().0), Err(Refused::Closed { reason: "the server stops".to_owned() }));
+        assert_eq!(queue.push(job().0, FOREVER), Err(Refused::Closed { reason: "the server stops".to_owned() }));
         assert_eq!(next_jobs(&queue).len(), 1);
         assert!(queue.next().is_none());
     }
@@ -449,7 +525,7 @@ mod tests {
     fn a_failed_queue_lets_everybody_go() {
         let queue = queue(2);
         let (first, mut answer) = job();
-        queue.push(first).unwrap();
+        queue.push(first, FOREVER).unwrap();
         queue.fail("panicked too often");
         assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
         assert!(queue.next().is_none());
@@ -465,7 +541,7 @@ mod tests {
         assert!(queue.borrow(&batch).is_none(), "the only session is busy");
         queue.done(session, 1);
         let (waiting, _answer) = job();
-        queue.push(waiting).unwrap();
+        queue.push(waiting, FOREVER).unwrap();
         assert!(queue.borrow(&batch).is_none(), "another one waits");
         assert_eq!(next_jobs(&queue).len(), 1);
     }

@@ -22,7 +22,9 @@ pub(super) struct State {
     pub(super) http2: bool,
     /// Since when a request's head has been coming in (HTTP/1).
     pub(super) head_since: Option<Instant>,
-    /// When a byte last came in or an answer was last completed.
+    /// Since when the peer has not taken what is to be sent.
+    pub(super) write_blocked_since: Option<Instant>,
+    /// When a byte last came in or went out, or an answer was last completed.
     pub(super) last: Instant,
     /// How much of [`HTTP2_PREFACE`] has come; `None` once something else came.
     preface: Option<usize>,
@@ -37,6 +39,7 @@ impl Activity {
             used: false,
             http2: false,
             head_since: None,
+            write_blocked_since: None,
             last: Instant::now(),
             preface: Some(0),
             read_empty: false,
@@ -63,6 +66,18 @@ impl Activity {
     /// The socket was read and gave nothing.
     pub(super) fn found_empty(&self) {
         self.lock().read_empty = true;
+    }
+
+    /// The socket took bytes.
+    pub(super) fn sent(&self) {
+        let mut state = self.lock();
+        state.write_blocked_since = None;
+        state.last = Instant::now();
+    }
+
+    /// The socket took nothing.
+    pub(super) fn write_blocked(&self) {
+        self.lock().write_blocked_since.get_or_insert_with(Instant::now);
     }
 
     /// Whether nothing lies behind the request that is being answered.

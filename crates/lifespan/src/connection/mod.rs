@@ -2,6 +2,7 @@
 
 mod activity;
 mod answer;
+mod body;
 mod socket;
 mod stream;
 mod watchdog;
@@ -19,10 +20,12 @@ use tokio::time::timeout;
 
 use self::activity::Activity;
 use self::answer::Connection;
+use self::body::Pace;
 use self::socket::{Parking, Socket};
 use self::watchdog::{Verdict, Watchdog};
 use crate::address::Peer;
-use crate::config::{Drain, Limits};
+use crate::config::{Config, Drain, Limits};
+use crate::observer::Observer;
 use crate::orders::Orders;
 use crate::shell::Shell;
 
@@ -35,22 +38,36 @@ pub(crate) struct Context {
     pub(crate) orders: Orders,
     pub(crate) limits: Limits,
     pub(crate) drain: Drain,
+    observer: Option<Arc<dyn Observer>>,
     builder: Arc<Builder<TokioExecutor>>,
 }
 
 impl Context {
-    pub(crate) fn new(shell: Arc<Shell>, orders: Orders, limits: Limits, drain: Drain) -> Self {
+    pub(crate) fn new(shell: Arc<Shell>, orders: Orders, config: &Config) -> Self {
+        let Config { limits, drain, .. } = *config;
+        let observer = config.observer.clone();
         let mut builder = Builder::new(TokioExecutor::new());
+        let max_header_bytes = usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX);
         // hyper's own timeout would also close a connection that merely waits for its next request; the watchdog tells
         // the two apart.
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            // Less than 8 KiB is a panic there.
+            .max_buf_size(max_header_bytes.max(8192));
         builder
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.max_streams)
+            .max_header_list_size(limits.max_header_bytes)
+            .max_pending_accept_reset_streams(limits.max_resets)
+            .max_local_error_reset_streams(limits.max_resets)
+            .keep_alive_interval(limits.ping_interval)
+            .keep_alive_timeout(limits.ping_timeout)
             // WebSockets over HTTP/2 (RFC 8441).
             .enable_connect_protocol();
-        Self { shell, orders, limits, drain, builder: Arc::new(builder) }
+        Self { shell, orders, limits, drain, observer, builder: Arc::new(builder) }
     }
 
     /// Serves a connection to its end.
@@ -60,7 +77,8 @@ impl Context {
         let activity = Arc::new(Activity::new());
         let socket = Socket::new(stream, Arc::clone(&activity), parking.clone());
         let (shell, orders) = (Arc::clone(&self.shell), self.orders.clone());
-        let connection = Arc::new(Connection { shell, orders, activity, peer });
+        let pace = Pace::of(&self.limits);
+        let connection = Arc::new(Connection { shell, orders, activity, pace, peer, observer: self.observer.clone() });
         if self.drive(socket, &connection).await
             && let Some(stream) = parking.take()
         {

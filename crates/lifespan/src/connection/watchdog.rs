@@ -1,4 +1,5 @@
-//! When a connection is to end, though its peer has not closed it: it was silent for too long, or the process stops.
+//! When a connection is to end, though its peer has not closed it: it was silent for too long, it does not take what is
+//! sent to it, or the process stops.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -35,6 +36,7 @@ pub(super) struct Watchdog<'a> {
 struct Bounds {
     header_timeout: Duration,
     idle_timeout: Duration,
+    write_timeout: Duration,
     linger: Duration,
 }
 
@@ -43,7 +45,8 @@ type Due = (Instant, Verdict);
 
 impl<'a> Watchdog<'a> {
     pub(super) fn new(activity: &'a Activity, limits: &Limits, linger: Duration, orders: Orders) -> Self {
-        let bounds = Bounds { header_timeout: limits.header_timeout, idle_timeout: limits.idle_timeout, linger };
+        let Limits { header_timeout, idle_timeout, write_timeout, .. } = *limits;
+        let bounds = Bounds { header_timeout, idle_timeout, write_timeout, linger };
         let timer = Box::pin(sleep_until(Instant::now()));
         Self { activity, bounds, orders, timer, finishing_since: None }
     }
@@ -82,6 +85,9 @@ fn due(state: &State, bounds: Bounds, closing_since: Option<Instant>, finishing_
         // HTTP/2 tells the peer which requests will be answered (GOAWAY, RFC 9113 section 6.8), so nothing is lost.
         return Some((closing, Verdict::Finish));
     }
+    if let Some(since) = state.write_blocked_since {
+        return Some((since + bounds.write_timeout, Verdict::Cut));
+    }
     if state.in_flight > 0 {
         return None;
     }
@@ -89,7 +95,7 @@ fn due(state: &State, bounds: Bounds, closing_since: Option<Instant>, finishing_
         return Some((since + bounds.header_timeout, Verdict::Cut));
     }
     match (finishing_since, closing_since) {
-        (Some(since), _) => Some((since + bounds.header_timeout, Verdict::Cut)),
+        (Some(since), _) => Some((state.last.max(since) + bounds.header_timeout, Verdict::Cut)),
         // A request may be on its way on an idle HTTP/1 connection, and nothing can tell its sender that it will not be
         // answered: closing at once would answer it with a reset, and a sender that cannot know whether it was
         // processed must not repeat it (RFC 9112 sections 9.3.1 and 9.6). So the connection lingers; what comes in
@@ -107,6 +113,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds {
         header_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_mins(10),
+        write_timeout: Duration::from_mins(1),
         linger: Duration::from_secs(5),
     };
 
@@ -131,6 +138,10 @@ mod tests {
         state.head_since = Some(state.last);
     }
 
+    fn blocked(state: &mut State) {
+        (state.used, state.in_flight, state.write_blocked_since) = (true, 1, Some(state.last));
+    }
+
     fn http2(state: &mut State) {
         (state.http2, state.head_since) = (true, Some(state.last));
     }
@@ -139,13 +150,15 @@ mod tests {
     fn what_is_due_when() {
         use Verdict::{Cut, Finish};
         type Case = (&'static str, fn(&mut State), Option<u64>, Option<u64>, Option<(u64, Verdict)>);
-        let cases: [Case; 13] = [
+        let cases: [Case; 15] = [
             ("a new connection may be silent for as long as a head may take", |_| (), None, None, Some((30, Finish))),
             ("a used one may be idle for longer", used, None, None, Some((600, Finish))),
             ("a head has its time", in_head, None, None, Some((30, Cut))),
             ("a head has its time while closing too", in_head, Some(1), None, Some((30, Cut))),
             ("an answer has no bound here", busy, None, None, None),
             ("nor while closing", busy, Some(1), None, None),
+            ("but an answer is to be taken", blocked, None, None, Some((60, Cut))),
+            ("while closing too", blocked, Some(1), Some(2), Some((60, Cut))),
             ("idle before the close: lingers from the close on", used, Some(3), None, Some((8, Finish))),
             ("never used, the same", |_| (), Some(3), None, Some((8, Finish))),
             ("HTTP/2 may be idle, whatever control frames came", http2, None, None, Some((600, Finish))),

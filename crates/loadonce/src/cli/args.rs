@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit;
+use super::http_flags::HttpFlags;
 use super::settings::PATH_SEPARATOR;
 
 /// What was asked for.
@@ -38,7 +39,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Load models and answer predictions over HTTP
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Do everything that serve does before it is ready, then exit
     Check(Load),
     /// Show a model's signature, operators, engine and size
@@ -61,18 +62,32 @@ struct Serve {
     /// Unix domain socket to listen on too, with mode 0660 [default: none]
     #[arg(long, value_name = "PATH")]
     uds: Option<String>,
+    #[command(flatten)]
+    grpc: GrpcFlags,
     /// Time to go on answering after being told to stop, for load balancers to notice [default: 0s]
     #[arg(long, value_name = "TIME")]
     drain_delay: Option<String>,
     /// Time for requests under way to finish while stopping [default: 30s]
     #[arg(long, value_name = "TIME")]
     drain_timeout: Option<String>,
-    /// Largest request body [default: 67108864]
+    #[command(flatten)]
+    http: HttpFlags,
+}
+
+#[derive(Debug, Args)]
+struct GrpcFlags {
+    /// Port for gRPC, which every other address serves too; 0 for any free one, off for none [default: 8001]
+    #[arg(long, value_name = "PORT")]
+    grpc_port: Option<String>,
+    /// Unix domain socket for gRPC, with mode 0660 [default: none]
+    #[arg(long, value_name = "PATH")]
+    grpc_uds: Option<String>,
+    /// Serve no gRPC at all
+    #[arg(long)]
+    no_grpc: bool,
+    /// Largest message over gRPC [default: 67108864]
     #[arg(long, value_name = "BYTES")]
-    max_body_bytes: Option<String>,
-    /// Connections open at once; more wait [default: 10000]
-    #[arg(long, value_name = "COUNT")]
-    max_connections: Option<String>,
+    max_grpc_message_bytes: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -147,18 +162,17 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve { load, host, port, uds, drain_delay, drain_timeout, max_body_bytes, max_connections } =
-                    serve;
+                let Serve { load, host, port, uds, grpc, drain_delay, drain_timeout, http } = *serve;
                 let mut arguments = load.arguments(Action::Serve);
+                arguments.add(grpc.flags());
                 arguments.add([
                     ("host", host),
                     ("port", port),
                     ("uds", uds),
                     ("drain_delay", drain_delay),
                     ("drain_timeout", drain_timeout),
-                    ("max_body_bytes", max_body_bytes),
-                    ("max_connections", max_connections),
                 ]);
+                arguments.add(http.flags());
                 arguments
             }
             Command::Check(load) => load.arguments(Action::Check),
@@ -199,6 +213,17 @@ impl Load {
             ("threads", self.threads),
         ]);
         arguments
+    }
+}
+
+impl GrpcFlags {
+    fn flags(self) -> [(&'static str, Option<String>); 4] {
+        [
+            ("grpc_port", self.grpc_port),
+            ("grpc_uds", self.grpc_uds),
+            ("grpc", self.no_grpc.then(|| "false".to_owned())),
+            ("max_grpc_message_bytes", self.max_grpc_message_bytes),
+        ]
     }
 }
 

@@ -16,7 +16,7 @@ use crate::InstalledEngines;
 
 /// Loads, warms up and tests the models, says how it went, and unloads them.
 pub(super) async fn check(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
-    let specs: Vec<_> = find(&settings)?.into_iter().map(|found| found.spec).collect();
+    let specs = find(&settings)?;
     let board = Board::new(rules(&settings));
     board.enter(Phase::Loading);
     let declared = specs.into_iter().map(|spec| Declared { component: board.declare(&spec.name), spec }).collect();

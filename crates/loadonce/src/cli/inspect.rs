@@ -67,14 +67,14 @@ enum Axis {
 pub(super) fn inspect(settings: &Settings, engines: &InstalledEngines, json: bool) -> Result<Exit, Failure> {
     let mut inspections = Vec::new();
     let mut exit = Exit::Fine;
-    for found in find(settings)? {
-        match look_at(&found.spec, engines) {
+    for spec in find(settings)? {
+        match look_at(&spec, engines) {
             Ok(inspection) => inspections.push(inspection),
             Err(error) => {
                 if exit == Exit::Fine {
                     exit = error.kind().into();
                 }
-                complain(&format!("error: {}", error.of_model(&found.spec.name)));
+                complain(&format!("error: {}", error.of_model(&spec.name)));
             }
         }
     }

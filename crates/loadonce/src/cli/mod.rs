@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod engines;
 mod exit;
+mod http_flags;
 mod inspect;
 mod logging;
 mod narrate;
@@ -16,7 +17,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use loadonce_core::{LoadError, LoadErrorKind};
+use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
 
 use self::args::{Action, Arguments};
 use self::exit::Exit;
@@ -126,7 +127,7 @@ impl From<LoadError> for Failure {
 }
 
 /// An empty set of models is a mistake unless it was asked for.
-fn find(settings: &Settings) -> Result<Vec<crate::repository::Found>, Failure> {
+fn find(settings: &Settings) -> Result<Vec<ModelSpec>, Failure> {
     let found = crate::repository::discover(&settings.models)?;
     if found.is_empty() && !settings.allow_empty {
         let paths: Vec<_> = settings.models.iter().map(|path| path.display().to_string()).collect();

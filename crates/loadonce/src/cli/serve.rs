@@ -1,21 +1,23 @@
 //! `loadonce serve`: bind, load, serve, drain.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::Router;
 use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Address, Bound, Config, Drain, Failed, Limits, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind, signals,
+    Address, BindError, Bound, Config, Drain, Failed, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind,
+    signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
-use loadonce_server::{Api, Example, Telemetry};
+use loadonce_server::{Api, Telemetry};
 
 use super::exit::Exit;
 use super::narrate::Narrator;
 use super::output::say;
+use super::settings::{GRPC_PORT, GRPC_UDS};
 use super::{Failure, LogFormat, Settings, find};
 use crate::{InstalledEngines, load_models};
 
@@ -23,9 +25,9 @@ use crate::{InstalledEngines, load_models};
 pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
-    let (specs, examples) = found(&settings)?;
-    let bound = config(&settings).bind_with(|status| Telemetry::new(status).routes()).await;
-    let bound = bound.map_err(|error| Failure::new(Exit::Address, error.to_string()))?;
+    let specs = find(&settings)?;
+    let bound = config(&settings).bind_with(|status| meanwhile(&settings, &Telemetry::new(status))).await;
+    let bound = bound.map_err(|error| not_bound(&settings, &error))?;
     announce(&settings, bound.addresses(), specs.len());
     if let Some(line) = engines.announcement().filter(|_| settings.log == LogFormat::Text) {
         say(&format!("  {line}"));
@@ -34,31 +36,42 @@ pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) ->
     let telemetry = Telemetry::new(bound.status());
     let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
-    let limits = loadonce_server::Limits { body_bytes: settings.max_body_bytes };
-    let routes = move |registry| Api::new(registry, telemetry, limits, examples).routes();
-    let report = loaded.serve(routes, shutdown).await;
+    let limits =
+        loadonce_server::Limits { body_bytes: settings.max_body_bytes, message_bytes: settings.max_grpc_message_bytes };
+    let api = move |registry| Api::new(registry, telemetry, limits);
+    let report = loaded.serve(|registry| routes(&settings, api(registry)), shutdown).await;
     herald.abort();
     Ok(close(&settings, &report))
 }
 
-/// Models to load, and example requests by model.
-fn found(settings: &Settings) -> Result<(Vec<ModelSpec>, BTreeMap<String, Example>), Failure> {
-    let found = find(settings)?;
-    let examples = found.iter().filter_map(|found| Some((found.spec.name.clone(), found.example.clone()?)));
-    let examples = examples.collect();
-    Ok((found.into_iter().map(|found| found.spec).collect(), examples))
-}
-
 fn config(settings: &Settings) -> Config {
     Config {
-        listen: settings.listen(),
+        listen: settings.listeners().into_iter().map(|(_, address)| address).collect(),
         paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
-        limits: Limits { max_connections: settings.max_connections, ..Limits::default() },
+        limits: settings.limits,
         resources_key: "models",
         ..Config::default()
     }
+}
+
+/// What answers while models are loading.
+fn meanwhile(settings: &Settings, telemetry: &Telemetry) -> Router {
+    let routes = settings.cors_origins.clone().allow(telemetry.routes());
+    if settings.grpc { routes.merge(telemetry.grpc_routes()) } else { routes }
+}
+
+/// What answers once they are loaded.
+fn routes(settings: &Settings, api: Api) -> Router {
+    let routes = settings.cors_origins.clone().allow(api.clone().routes());
+    if settings.grpc { routes.merge(api.grpc_routes()) } else { routes }
+}
+
+fn not_bound(settings: &Settings, error: &BindError) -> Failure {
+    let listeners = settings.listeners();
+    let flag = listeners.iter().find(|(_, address)| address == error.address()).map_or("", |(flag, _)| flag);
+    Failure::new(Exit::Address, format!("{error} ({flag})"))
 }
 
 /// What readiness tolerates.
@@ -92,7 +105,7 @@ async fn herald(settings: Settings, status: StatusView, addresses: Vec<Address>)
     let snapshot = status.wait_until(|now| now.phase >= Phase::Ready).await;
     if settings.log == LogFormat::Text {
         let milliseconds = snapshot.uptime.as_secs_f64() * 1e3;
-        let page = addresses.iter().find_map(Address::tcp).map(|address| format!(", docs page http://{address}/"));
+        let page = addresses.iter().find_map(Address::tcp).map(|address| format!(", docs page http://{address}/docs"));
         say(&format!("ready after {milliseconds:.0} ms{}", page.unwrap_or_default()));
     }
     if let Err(failure) = write_report(&settings, &StartupReport::new(&snapshot, &status.readiness())) {
@@ -140,10 +153,17 @@ fn write_json(path: &Path, report: &StartupReport) -> std::io::Result<()> {
 /// For people; the shell logs the same as events.
 fn announce(settings: &Settings, addresses: &[Address], models: usize) {
     if settings.log == LogFormat::Text {
-        let models = counted(models, "model");
-        let addresses: Vec<_> = addresses.iter().map(in_words).collect();
-        let (version, addresses) = (env!("CARGO_PKG_VERSION"), addresses.join(" and "));
-        say(&format!("loadonce {version}, listening on {addresses}, loading {models}"));
+        let listeners = settings.listeners();
+        let of = |grpc: bool, in_words: fn(&Address) -> String| {
+            let flags = listeners.iter().map(|(flag, _)| [GRPC_PORT, GRPC_UDS].contains(flag));
+            let these = flags.zip(addresses).filter(|(is_grpc, _)| *is_grpc == grpc);
+            these.map(|(_, address)| in_words(address)).collect::<Vec<_>>().join(" and ")
+        };
+        let (http, grpc) = (of(false, in_words), of(true, Address::to_string));
+        let parts = [("listening on", http), ("gRPC on", grpc), ("loading", counted(models, "model"))];
+        let parts = parts.into_iter().filter(|(_, what)| !what.is_empty());
+        let parts: Vec<_> = parts.map(|(word, what)| format!("{word} {what}")).collect();
+        say(&format!("loadonce {}, {}", env!("CARGO_PKG_VERSION"), parts.join(", ")));
     }
 }
 

@@ -9,7 +9,7 @@ use loadonce_core::{LoadErrorKind, ModelFile, ModelSpec};
 use loadonce_server::SampleFolder;
 
 use super::model_toml::ModelToml;
-use super::{Found, RepositoryError, RepositoryErrors};
+use super::{RepositoryError, RepositoryErrors};
 
 /// File names that make a folder a model, in the order in which they are looked for. Not every format has an engine yet;
 /// the engine's choice says so.
@@ -24,13 +24,13 @@ const MODEL_EXTENSIONS: [&str; 2] = ["onnx", "ubj"];
 /// # Errors
 /// All mistakes of all models at once: paths that do not exist, folders without a model, names that come twice,
 /// `model.toml` files that cannot be read.
-pub fn discover(paths: &[PathBuf]) -> Result<Vec<Found>, RepositoryErrors> {
+pub fn discover(paths: &[PathBuf]) -> Result<Vec<ModelSpec>, RepositoryErrors> {
     let mut models = Vec::new();
     let mut errors = Vec::new();
     for path in paths {
         match places(path) {
             Ok(places) => places.into_iter().map(Place::read).for_each(|result| match result {
-                Ok(found) => models.push(found),
+                Ok(spec) => models.push(spec),
                 Err(error) => errors.push(error),
             }),
             Err(error) => errors.push(error),
@@ -129,7 +129,7 @@ fn name_of(folder: &Path) -> String {
 }
 
 impl Place {
-    fn read(self) -> Result<Found, RepositoryError> {
+    fn read(self) -> Result<ModelSpec, RepositoryError> {
         let Self { name, version, file, folder } = self;
         check_name(&name, &file)?;
         let keys = folder
@@ -148,12 +148,10 @@ impl Place {
             spec.columns.extend(input.columns.map(|columns| (name, columns)));
         }
         spec.labels = keys.outputs.into_iter().map(|(name, output)| (name, output.labels)).collect();
-        let samples = folder.map(|folder| SampleFolder::new(folder.join("samples")));
-        let example = samples.as_ref().and_then(|samples| samples.example(&name));
-        if let Some(samples) = samples {
-            spec.samples = Arc::new(samples);
+        if let Some(folder) = folder {
+            spec.samples = Arc::new(SampleFolder::new(folder.join("samples")));
         }
-        Ok(Found { spec, example })
+        Ok(spec)
     }
 }
 
@@ -166,13 +164,13 @@ fn check_name(name: &str, file: &Path) -> Result<(), RepositoryError> {
     Err(RepositoryError { kind: LoadErrorKind::Configuration, path: file.to_owned(), detail })
 }
 
-fn twice(models: &[Found]) -> Vec<RepositoryError> {
+fn twice(models: &[ModelSpec]) -> Vec<RepositoryError> {
     let mut seen: BTreeMap<&str, &Path> = BTreeMap::new();
     let mut errors = Vec::new();
-    for found in models {
-        let path = found.spec.file.path();
-        if let Some(earlier) = seen.insert(&found.spec.name, path) {
-            let detail = format!("the name '{}' is already taken by {}", found.spec.name, earlier.display());
+    for spec in models {
+        let path = spec.file.path();
+        if let Some(earlier) = seen.insert(&spec.name, path) {
+            let detail = format!("the name '{}' is already taken by {}", spec.name, earlier.display());
             errors.push(RepositoryError { kind: LoadErrorKind::Configuration, path: path.to_owned(), detail });
         }
     }
@@ -209,7 +207,7 @@ mod tests {
         let models = discover(&[folder.to_owned()]).unwrap();
         models
             .into_iter()
-            .map(|Found { spec, .. }| {
+            .map(|spec| {
                 let file = spec.file.path().strip_prefix(folder).unwrap().display().to_string();
                 (spec.name, spec.version, file)
             })
@@ -248,8 +246,7 @@ mod tests {
         ];
         assert_eq!(found(folder.path()), expected);
         let single = discover(&[folder.path().join("iris"), folder.path().join("named/model.onnx")]).unwrap();
-        let names: Vec<_> =
-            single.iter().map(|found| (found.spec.name.as_str(), found.spec.version.as_str())).collect();
+        let names: Vec<_> = single.iter().map(|spec| (spec.name.as_str(), spec.version.as_str())).collect();
         assert_eq!(names, [("iris", "1"), ("named", "7")]);
     }
 

@@ -9,19 +9,9 @@ mod model_toml;
 use std::fmt;
 use std::path::PathBuf;
 
-use loadonce_core::{LoadErrorKind, ModelSpec};
-use loadonce_server::Example;
+use loadonce_core::LoadErrorKind;
 
 pub use self::discover::discover;
-
-/// A model that was found.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// What to load.
-    pub spec: ModelSpec,
-    /// A request that a person can send, from its samples.
-    pub example: Option<Example>,
-}
 
 /// Everything that is wrong with the models on disk, found in one go.
 #[derive(Debug)]

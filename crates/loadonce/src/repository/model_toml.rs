@@ -1,6 +1,7 @@
 //! `model.toml`: what cannot be read off a model's file.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(super) struct LimitKeys {
     queue: Option<usize>,
     sessions: Option<usize>,
     timeout_seconds: Option<f64>,
+    priority: Option<NonZeroU32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -82,6 +84,7 @@ impl LimitKeys {
             queue: self.queue.unwrap_or(defaults.queue),
             sessions: self.sessions.unwrap_or(defaults.sessions),
             timeout: self.timeout_seconds.map_or(defaults.timeout, Duration::from_secs_f64),
+            priority: self.priority.unwrap_or(defaults.priority),
         }
     }
 
@@ -185,6 +188,7 @@ mod tests {
             queue = 8
             sessions = 2
             timeout_seconds = 1.5
+            priority = 3
             [batching]
             enabled = true
             max_rows = 8
@@ -201,7 +205,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(keys.contract, Some(Contract::Exclusive));
-        assert_eq!(keys.limits.apply(), Limits { queue: 8, sessions: 2, timeout: Duration::from_millis(1500) });
+        let (timeout, priority) = (Duration::from_millis(1500), NonZeroU32::MIN.saturating_add(2));
+        let limits = Limits { queue: 8, sessions: 2, timeout, priority };
+        assert_eq!(keys.limits.apply(), limits);
         let (shared_runs, max_delay) = (SharedRuns::Always, Duration::from_micros(500));
         assert_eq!(keys.batching.apply(), Batching { shared_runs, max_rows: 8, max_bytes: 1024, max_delay });
         let options: Vec<_> = keys.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();

@@ -36,6 +36,8 @@ fn binary() -> Command {
     command
         .env_clear()
         .env("LOADONCE_ONNXRUNTIME", "off")
+        // Several run at the same time.
+        .env("LOADONCE_GRPC_PORT", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

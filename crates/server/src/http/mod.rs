@@ -2,8 +2,10 @@
 
 mod body;
 mod compression;
-mod page;
+mod cors;
+mod docs;
 mod predict;
+mod slash;
 mod target;
 mod telemetry;
 mod triton;
@@ -13,17 +15,25 @@ mod v2;
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::api::{Api, Telemetry};
 use crate::error::{ApiError, ApiErrorKind};
 use crate::grpc;
 
+pub use self::cors::{NoOrigin, Origins};
+
 /// Every route over HTTP but its health.
 pub(crate) fn routes(api: Api) -> Router {
     let telemetry = telemetry_routes(api.telemetry().clone());
-    Router::new()
-        .route("/", get(page::show))
+    let routes = Router::new()
+        .route("/", get(docs::page))
+        .route("/docs", get(docs::page))
+        .route("/docs/", get(docs::to_page))
+        .route("/docs/{file}", get(docs::file))
+        .route("/openapi.json", get(docs::document))
+        .route("/v2/docs", get(docs::to_page))
+        .route("/v2/models/{name}/docs", get(docs::to_model))
         .route("/v2", get(v2::server_metadata))
         .route("/v2/models/{name}", get(v2::model_metadata))
         .route("/v2/models/{name}/versions/{version}", get(v2::model_metadata))
@@ -46,10 +56,8 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/v1/models/{name}/labels/{label}/metadata", get(v1::no_labels))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
-        .merge(telemetry)
-        .fallback(no_such_path)
-        .layer(compression::unpack())
-        .layer(compression::pack())
+        .merge(telemetry);
+    slash::tolerate(routes).layer(compression::unpack()).layer(compression::pack())
 }
 
 /// The routes that need no models.
@@ -65,11 +73,15 @@ async fn no_such_path(headers: HeaderMap, uri: Uri) -> Response {
     if grpc::is_call(&headers) {
         return grpc::no_such_method(uri.path());
     }
-    let text = format!("no such path '{}'; the models and their paths are listed at /", uri.path());
+    let text = format!("no such path '{}'; the models and their paths are listed at /docs", uri.path());
     ApiError::new(ApiErrorKind::NoSuchPath, text).into_response()
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+/// The router adds the Allow header, which is all that who asks for options wants.
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let text = format!("{method} is not allowed on '{}', see the Allow header", uri.path());
-    ApiError::new(ApiErrorKind::MethodNotAllowed, text)
+    ApiError::new(ApiErrorKind::MethodNotAllowed, text).into_response()
 }

@@ -2,6 +2,7 @@
 //! has them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use loadonce_core::Parameter;
@@ -35,6 +36,13 @@ pub(super) fn flag(parameters: &Parameters, name: &str) -> Result<Option<bool>, 
 pub(super) fn timeout(parameters: &Parameters) -> Result<Option<Duration>, WireError> {
     let microseconds = count(parameters, "timeout")?.filter(|microseconds| *microseconds > 0);
     Ok(microseconds.map(|microseconds| Duration::from_micros(microseconds as u64)))
+}
+
+/// How urgent the request is (`extension_schedule_policy.md`): 1 is the most, 0 is what the model says.
+pub(super) fn priority(parameters: &Parameters) -> Result<Option<NonZeroU32>, WireError> {
+    let Some(priority) = count(parameters, "priority")? else { return Ok(None) };
+    // Whoever asks for less than there is gets the least.
+    Ok(NonZeroU32::new(u32::try_from(priority).unwrap_or(u32::MAX)))
 }
 
 /// No model here keeps anything from one request to the next, so a sequence would be answered wrongly without a word.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use loadonce_core::{InferRequest, NamedTensor};
 
 use super::WireError;
-use super::parameters::{Parameters, count, flag, refuse_sequences, refuse_shared_memory, timeout};
+use super::parameters::{Parameters, count, flag, priority, refuse_sequences, refuse_shared_memory, timeout};
 
 /// How a caller wants the outputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,9 +57,10 @@ impl Head {
             wanted.forms.insert(name.clone(), form);
         }
         let timeout = timeout(&parameters).map_err(WireError::outermost)?;
+        let priority = priority(&parameters).map_err(WireError::outermost)?;
         refuse_sequences(&parameters).map_err(WireError::outermost)?;
         let outputs = outputs.into_iter().map(|(name, _)| name).collect();
-        Ok((wanted, InferRequest { id, inputs, outputs, timeout, parameters }))
+        Ok((wanted, InferRequest { id, inputs, outputs, priority, timeout, parameters }))
     }
 }
 

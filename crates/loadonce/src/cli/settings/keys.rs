@@ -1,9 +1,13 @@
 //! The table of settings. A new setting is a field of [`Settings`], a row here, and a flag in `cli/args.rs`.
 
+use std::num::NonZeroU64;
+
+use loadonce_server::NoOrigin;
+
 use super::Settings;
 use super::value::PATH_SEPARATOR;
 use super::value::{
-    duration, library, number, parse, path, port, quoted, show_duration, show_library, show_path, show_port,
+    bounded, duration, library, parse, path, port, quoted, show_duration, show_library, show_path, show_port,
 };
 
 /// How one setting is read and shown.
@@ -18,6 +22,8 @@ pub(super) struct Key {
 
 const TRUTH: &str = "true or false";
 const ONE_TEBIBYTE: usize = 1 << 40;
+/// The length of a message has four bytes.
+const MOST_GRPC_BYTES: usize = u32::MAX as usize;
 
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -44,6 +50,21 @@ pub(super) const KEYS: &[Key] = &[
         name: "uds",
         set: |settings, text| path(text).map(|value| settings.uds = Some(value)),
         show: |settings| settings.uds.as_deref().map(show_path),
+    },
+    Key {
+        name: "grpc",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.grpc = value),
+        show: |settings| Some(settings.grpc.to_string()),
+    },
+    Key {
+        name: "grpc_port",
+        set: |settings, text| port(text).map(|value| settings.grpc_port = value),
+        show: |settings| Some(show_port(settings.grpc_port)),
+    },
+    Key {
+        name: "grpc_uds",
+        set: |settings, text| path(text).map(|value| settings.grpc_uds = Some(value)),
+        show: |settings| settings.grpc_uds.as_deref().map(show_path),
     },
     Key {
         name: "keep_going",
@@ -82,18 +103,72 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "threads",
-        set: |settings, text| number(text, 1, 1024).map(|value| settings.threads = value),
+        set: |settings, text| bounded(text, 1, 1024).map(|value| settings.threads = value),
         show: |settings| Some(settings.threads.to_string()),
     },
     Key {
         name: "max_body_bytes",
-        set: |settings, text| number(text, 1, ONE_TEBIBYTE).map(|value| settings.max_body_bytes = value),
+        set: |settings, text| bounded(text, 1, ONE_TEBIBYTE).map(|value| settings.max_body_bytes = value),
         show: |settings| Some(settings.max_body_bytes.to_string()),
     },
     Key {
+        name: "max_grpc_message_bytes",
+        set: |settings, text| bounded(text, 1, MOST_GRPC_BYTES).map(|value| settings.max_grpc_message_bytes = value),
+        show: |settings| Some(settings.max_grpc_message_bytes.to_string()),
+    },
+    Key {
         name: "max_connections",
-        set: |settings, text| number(text, 1, 1_000_000).map(|value| settings.max_connections = value),
-        show: |settings| Some(settings.max_connections.to_string()),
+        set: |settings, text| bounded(text, 1, 1_000_000).map(|value| settings.limits.max_connections = value),
+        show: |settings| Some(settings.limits.max_connections.to_string()),
+    },
+    Key {
+        name: "header_timeout",
+        set: |settings, text| duration(text).map(|value| settings.limits.header_timeout = value),
+        show: |settings| Some(show_duration(settings.limits.header_timeout)),
+    },
+    Key {
+        name: "max_header_bytes",
+        set: |settings, text| bounded(text, 1024, 1 << 30).map(|value| settings.limits.max_header_bytes = value),
+        show: |settings| Some(settings.limits.max_header_bytes.to_string()),
+    },
+    Key {
+        name: "body_timeout",
+        set: |settings, text| duration(text).map(|value| settings.limits.body_timeout = value),
+        show: |settings| Some(show_duration(settings.limits.body_timeout)),
+    },
+    Key {
+        name: "body_rate",
+        set: |settings, text| {
+            bounded(text, NonZeroU64::MIN, NonZeroU64::MAX).map(|value| settings.limits.body_rate = value)
+        },
+        show: |settings| Some(settings.limits.body_rate.to_string()),
+    },
+    Key {
+        name: "idle_timeout",
+        set: |settings, text| duration(text).map(|value| settings.limits.idle_timeout = value),
+        show: |settings| Some(show_duration(settings.limits.idle_timeout)),
+    },
+    Key {
+        name: "write_timeout",
+        set: |settings, text| duration(text).map(|value| settings.limits.write_timeout = value),
+        show: |settings| Some(show_duration(settings.limits.write_timeout)),
+    },
+    Key {
+        name: "max_streams",
+        set: |settings, text| bounded(text, 1, 1_000_000).map(|value| settings.limits.max_streams = value),
+        show: |settings| Some(settings.limits.max_streams.to_string()),
+    },
+    Key {
+        name: "ping_interval",
+        set: |settings, text| duration(text).map(|value| settings.limits.ping_interval = value),
+        show: |settings| Some(show_duration(settings.limits.ping_interval)),
+    },
+    Key {
+        name: "cors_origins",
+        set: |settings, text| {
+            text.parse().map(|value| settings.cors_origins = value).map_err(|error: NoOrigin| error.to_string())
+        },
+        show: |settings| Some(quoted(&settings.cors_origins.to_string())),
     },
     Key {
         name: "onnxruntime",

@@ -38,7 +38,11 @@ impl Layers {
         let mut entries = self.file_entries(&mut mistakes);
         entries.extend(self.environment_entries());
         entries.extend(self.flags.into_iter().map(|(key, text)| {
-            let flag = if key == "models" { "PATH".to_owned() } else { format!("--{}", key.replace('_', "-")) };
+            let flag = match key {
+                "models" => "PATH".to_owned(),
+                "grpc" => "--no-grpc".to_owned(),
+                _ => format!("--{}", key.replace('_', "-")),
+            };
             (key.to_owned(), text, Source::Flag(flag))
         }));
         let mut settings = Settings::default();

@@ -13,13 +13,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use loadonce_lifespan::Address;
+use loadonce_lifespan::{Address, Limits};
+use loadonce_server::Origins;
 
 use self::keys::KEYS;
 use crate::engines::EngineOptions;
 
 pub(crate) use self::layers::{Layers, Mistakes};
 pub(crate) use self::value::{LogFormat, PATH_SEPARATOR};
+
+/// The flags of the listeners that gRPC has for itself.
+pub(crate) const GRPC_PORT: &str = "--grpc-port";
+pub(crate) const GRPC_UDS: &str = "--grpc-uds";
 
 /// Everything that can be set, resolved.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +35,12 @@ pub(crate) struct Settings {
     pub(crate) port: Option<u16>,
     /// A Unix domain socket to listen on too.
     pub(crate) uds: Option<PathBuf>,
+    /// Whether gRPC is served, on every address.
+    pub(crate) grpc: bool,
+    /// A port of its own for it.
+    pub(crate) grpc_port: Option<u16>,
+    /// A Unix domain socket of its own for it.
+    pub(crate) grpc_uds: Option<PathBuf>,
     pub(crate) keep_going: bool,
     pub(crate) allow_empty: bool,
     pub(crate) startup_timeout: Option<Duration>,
@@ -39,7 +50,9 @@ pub(crate) struct Settings {
     pub(crate) log: LogFormat,
     pub(crate) threads: usize,
     pub(crate) max_body_bytes: usize,
-    pub(crate) max_connections: usize,
+    pub(crate) max_grpc_message_bytes: usize,
+    pub(crate) limits: Limits,
+    pub(crate) cors_origins: Origins,
     pub(crate) engines: EngineOptions,
     sources: BTreeMap<&'static str, Source>,
 }
@@ -60,6 +73,9 @@ impl Default for Settings {
             host: IpAddr::from([127, 0, 0, 1]),
             port: Some(8000),
             uds: None,
+            grpc: true,
+            grpc_port: Some(8001),
+            grpc_uds: None,
             keep_going: false,
             allow_empty: false,
             startup_timeout: None,
@@ -69,7 +85,9 @@ impl Default for Settings {
             log: LogFormat::Text,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body_bytes: 64 << 20,
-            max_connections: 10_000,
+            max_grpc_message_bytes: 64 << 20,
+            limits: Limits::default(),
+            cors_origins: Origins::Own,
             engines: EngineOptions::default(),
             sources: BTreeMap::new(),
         }
@@ -77,16 +95,25 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Where to listen: the port first.
-    pub(crate) fn listen(&self) -> Vec<Address> {
-        let port = self.port.map(|port| SocketAddr::new(self.host, port).into());
-        port.into_iter().chain(self.uds.clone().map(Address::Unix)).collect()
+    /// Where to listen, the port first, and which flag says so.
+    pub(crate) fn listeners(&self) -> Vec<(&'static str, Address)> {
+        let tcp = |port| SocketAddr::new(self.host, port).into();
+        // One port can serve both.
+        let grpc_port = self.grpc_port.filter(|port| self.grpc && (*port == 0 || Some(*port) != self.port));
+        let grpc_uds = self.grpc_uds.clone().filter(|path| self.grpc && Some(path) != self.uds.as_ref());
+        let all = [
+            ("--port", self.port.map(tcp)),
+            ("--uds", self.uds.clone().map(Address::Unix)),
+            (GRPC_PORT, grpc_port.map(tcp)),
+            (GRPC_UDS, grpc_uds.map(Address::Unix)),
+        ];
+        all.into_iter().filter_map(|(flag, address)| Some((flag, address?))).collect()
     }
 
     /// What is wrong with the settings together, though each may be right.
     fn contradictions(&self) -> Option<String> {
-        let nowhere = self.listen().is_empty();
-        nowhere.then(|| "port is off and there is no uds, so nothing would be listened on: set one of them".to_owned())
+        let nowhere = self.listeners().is_empty();
+        nowhere.then(|| "all ports are off and there is no uds, so nothing would be listened on: set one".to_owned())
     }
 
     /// The settings as a configuration file, each with its source.

@@ -1,5 +1,6 @@
 //! Text to values, the same for every layer, and back for `--print-config`.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -43,9 +44,9 @@ pub(super) fn parse<T: FromStr>(text: &str, expected: &str) -> Result<T, String>
     text.parse().map_err(|_| format!("expected {expected}, got '{text}'"))
 }
 
-pub(super) fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+pub(super) fn bounded<T: Copy + FromStr + PartialOrd + Display>(text: &str, least: T, most: T) -> Result<T, String> {
     let wrong = || format!("expected a whole number from {least} to {most}, got '{text}'");
-    text.parse().ok().filter(|number| (least..=most).contains(number)).ok_or_else(wrong)
+    text.parse().ok().filter(|number| *number >= least && *number <= most).ok_or_else(wrong)
 }
 
 /// `500ms`, `30s`, `5m`, `1h`, or a number of seconds.

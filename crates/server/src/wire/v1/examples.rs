@@ -34,8 +34,8 @@ struct Body<'a> {
 }
 
 impl Task {
-    /// The output that answers.
-    fn output(self, signature: &Signature) -> Result<&TensorSpec, WireError> {
+    /// The output that answers; an error where the model is none for the task.
+    pub(crate) fn output(self, signature: &Signature) -> Result<&TensorSpec, WireError> {
         let (output, verb) = match self {
             Self::Classify => (classifier(signature), ":classify"),
             Self::Regress => (regressor(signature), ":regress"),

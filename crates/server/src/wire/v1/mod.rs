@@ -1,7 +1,6 @@
 //! TensorFlow Serving's REST format: rows (`instances`) or columns (`inputs`), as its `api_rest.md` has it; rows with named
 //! columns and pandas' data frames for models whose columns have names; and what the platforms make of it.
 
-mod example;
 mod examples;
 mod fields;
 mod frame;
@@ -13,7 +12,6 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use self::example::example;
 pub use self::examples::{Task, decode_examples, encode_results};
 pub use self::metadata::metadata;
 pub use self::request::{decode_outputs, decode_request};

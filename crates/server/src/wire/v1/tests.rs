@@ -121,12 +121,6 @@ fn a_single_output_is_bare() {
     assert_eq!(encode_response(Format::Columns, &response).unwrap(), br#"{"outputs":[1.5,2.5]}"#);
 }
 
-#[test]
-fn examples_are_requests() {
-    assert_eq!(example(&iris()).unwrap(), r#"{"instances":[{"length":0,"width":0}]}"#);
-    assert_eq!(example(&two_inputs()), None);
-}
-
 fn with_fill(dtype: DType, dim: Dim, fill: FillValue) -> Signature {
     let mut input = TensorSpec::new("x", dtype, [Dim::ANY, dim]);
     input.missing = Some(fill);

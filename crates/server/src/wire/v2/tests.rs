@@ -237,6 +237,21 @@ fn a_request_may_bring_its_own_time_but_no_sequence() {
 }
 
 #[test]
+fn a_request_may_say_how_urgent_it_is() {
+    let decode = |parameters: &str| {
+        let json = BINARY.replacen('{', &format!("{{\"parameters\":{{{parameters}}},"), 1);
+        decode_mixed(&json, &halves()).map(|(_, request)| request.priority.map(std::num::NonZeroU32::get))
+    };
+    assert_eq!(decode(r#""priority":1"#), Ok(Some(1)));
+    assert_eq!(decode(r#""priority":0"#), Ok(None));
+    assert_eq!(decode(r#""priority":18446744073709551615"#), Ok(Some(u32::MAX)));
+    assert_eq!(
+        decode(r#""priority":"1""#).unwrap_err(),
+        "parameters.priority: expected a number of 0 or more, got \"1\""
+    );
+}
+
+#[test]
 fn shared_memory_is_refused() {
     let region = r#""parameters":{"shared_memory_region":"r","shared_memory_byte_size":8}"#;
     let input = format!(r#"{{"inputs":[{{"name":"x","shape":[1,2],"datatype":"FP32",{region}}}]}}"#);

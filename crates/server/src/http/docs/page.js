@@ -1,0 +1,131 @@
+// The page of the models. All it knows it asks the server for: the document at openapi.json says what can be sent, the
+// startup report how each model stands, a model's metadata what its answer means.
+
+import { showBench } from "./bench.js";
+import { find, make, plural } from "./dom.js";
+import { parse } from "./json.js";
+
+const server = { document: undefined, startup: undefined, models: new Map() };
+
+async function get(path, read = JSON.parse) {
+  const response = await fetch(path);
+  const body = read(await response.text());
+  if (!response.ok) throw new Error(body.error ?? `${path} answered ${response.status}`);
+  return body;
+}
+
+/** A model's requests, one for each example of each of its operations; empty ones where there is no example. */
+function requestsOf(name) {
+  const requests = [];
+  for (const [path, { post }] of Object.entries(server.document.paths)) {
+    if (!post?.tags.includes(name)) continue;
+    const protocol = path.split("/")[1];
+    const { examples } = post.requestBody.content["application/json"];
+    for (const example of Object.values(examples ?? {})) {
+      requests.push({ path, label: `${protocol} ${example.summary}`, body: example.value });
+    }
+    if (!requests.some((request) => request.path === path)) requests.push({ path, label: protocol, body: {} });
+  }
+  return requests;
+}
+
+const metadataOf = async (name) => {
+  if (!server.models.has(name)) server.models.set(name, await get(`v2/models/${encodeURIComponent(name)}`));
+  return server.models.get(name);
+};
+
+// The list of models.
+
+function showServer() {
+  const { startup, document: { info } } = server;
+  const failed = startup.models.filter((model) => model.state === "failed").map((model) => model.name);
+  const readiness = find("readiness");
+  readiness.textContent = startup.ready ? "ready" : `not ready: ${startup.reason}`;
+  if (startup.ready && failed.length) readiness.textContent += `, without ${failed.join(", ")}`;
+  readiness.className = `state ${startup.ready ? "ready" : "failed"}`;
+  find("version").textContent = info.version;
+  find("models").replaceChildren(...startup.models.map(({ name, state }) => {
+    const link = make("a", { href: `#${encodeURIComponent(name)}`, className: `state ${state}`, textContent: name });
+    link.title = state;
+    return make("li", {}, link);
+  }));
+  find("filter").parentElement.hidden = startup.models.length < 10;
+}
+
+function filterModels() {
+  const wanted = find("filter").value.toLowerCase();
+  for (const entry of find("models").children) entry.hidden = !entry.textContent.toLowerCase().includes(wanted);
+}
+
+// One model.
+
+const size = (bytes) => (bytes < 100_000 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
+function factsOf(model) {
+  const samples = `${model.samples.right} of ${model.samples.found} samples right`;
+  const facts = [model.state, `version ${model.version}`, `engine ${model.engine}`];
+  if (model.copies !== null) facts.push(`${plural(model.copies, "copy", "copies")} of ${size(model.weight_bytes)}`);
+  facts.push(`loaded in ${model.milliseconds.toFixed(1)} ms`, samples);
+  return facts;
+}
+
+function showFacts(model) {
+  const facts = make("p", { className: "facts" });
+  facts.append(...factsOf(model).map((text, position) => {
+    return make("span", { className: position === 0 ? `state ${model.state}` : "", textContent: text });
+  }));
+  return facts;
+}
+
+function showTensor(direction, { name, datatype, shape, columns, labels }) {
+  const axes = shape.map((length) => (length < 0 ? "any" : length));
+  const names = make("ul", { className: "chips" });
+  names.append(...(columns ?? labels ?? []).map((text) => make("li", { textContent: text })));
+  return make("tr", {},
+    make("th", { scope: "row", textContent: direction }),
+    make("td", {}, make("code", { textContent: name })),
+    make("td", {}, make("code", { textContent: `${datatype} [${axes.join(", ")}]` })),
+    make("td", {}, names));
+}
+
+function showSignature({ inputs, outputs }) {
+  const rows = [...inputs.map((spec) => showTensor("in", spec)), ...outputs.map((spec) => showTensor("out", spec))];
+  return make("table", { className: "signature" }, make("tbody", {}, ...rows));
+}
+
+async function showModel() {
+  const names = server.startup.models.map((model) => model.name);
+  const wanted = decodeURIComponent(location.hash.slice(1));
+  const model = server.startup.models.find(({ name }) => name === wanted) ?? server.startup.models[0];
+  if (!model) return find("model").replaceChildren(make("p", { textContent: "This server has no models." }));
+  for (const [position, entry] of [...find("models").children].entries()) {
+    const isShown = names[position] === model.name;
+    if (isShown) entry.firstChild.setAttribute("aria-current", "page");
+    else entry.firstChild.removeAttribute("aria-current");
+  }
+  const title = `${model.name} · loadonce`;
+  document.title = title;
+  const shown = [make("h1", { textContent: model.name }), showFacts(model)];
+  if (model.reason) shown.push(make("p", { className: "reason", textContent: model.reason }));
+  const requests = requestsOf(model.name);
+  if (requests.length) {
+    const metadata = await metadataOf(model.name);
+    // Somebody may have gone on to another model meanwhile.
+    if (document.title !== title) return;
+    shown.push(showSignature(metadata), showBench(metadata, requests));
+  }
+  find("model").replaceChildren(...shown);
+}
+async function start() {
+  try {
+    [server.document, server.startup] = await Promise.all([get("openapi.json", parse), get("v2/startup")]);
+    showServer();
+    find("filter").addEventListener("input", filterModels);
+    addEventListener("hashchange", showModel);
+    await showModel();
+  } catch (error) {
+    find("readiness").textContent = `the server cannot be asked: ${error.message}`;
+  }
+}
+
+start();
