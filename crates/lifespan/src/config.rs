@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loadonce_core::status::ReadyRules;
 
 use crate::address::Address;
+use crate::observer::Observer;
 
 /// Settings of a process. Every wait and every queue of the shell has its bound here.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub struct Config {
     pub drain: Drain,
     /// Bounds of the listener and its connections.
     pub limits: Limits,
+    /// Who is told of every request once it is over, for an access log; nobody by default.
+    pub observer: Option<Arc<dyn Observer>>,
     /// What resources are called in the readiness and startup reports.
     pub resources_key: &'static str,
 }
@@ -105,6 +109,7 @@ impl Default for Config {
             startup_timeout: None,
             drain: Drain::default(),
             limits: Limits::default(),
+            observer: None,
             resources_key: "resources",
         }
     }

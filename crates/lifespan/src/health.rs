@@ -28,6 +28,11 @@ impl Health {
         Self { paths, resources_key, status }
     }
 
+    /// Whether the path is one of the shell's own.
+    pub(crate) fn is_probe(&self, path: &str) -> bool {
+        path == self.paths.live || path == self.paths.ready || self.paths.startup == Some(path)
+    }
+
     /// The answer, where the path is one of the shell's own.
     pub(crate) fn answer(&self, method: &Method, path: &str) -> Option<Response> {
         let (status, body) = if path == self.paths.live {

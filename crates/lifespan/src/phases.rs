@@ -91,7 +91,7 @@ impl Config {
         let meanwhile = shell::meanwhile(meanwhile(board.view()), board.view());
         let shell = Arc::new(Shell::new(health, meanwhile));
         let (commander, orders) = Commander::new(self.drain.linger);
-        let context = Context::new(Arc::clone(&shell), orders, self.limits, self.drain);
+        let context = Context::new(Arc::clone(&shell), orders, &self);
         board.enter(Phase::Loading);
         let listener = tokio::spawn(Listener::new(sockets, context).run());
         let startup = Arc::new(startup::Shared::new(Arc::clone(&board)));
