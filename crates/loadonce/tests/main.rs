@@ -10,6 +10,7 @@ mod draining;
 mod engines;
 mod exit_codes;
 mod fakes;
+mod grpc;
 mod loading;
 mod models;
 mod platforms;
