@@ -102,6 +102,11 @@ pub(super) const KEYS: &[Key] = &[
         show: |settings| Some(quoted(settings.log.as_str())),
     },
     Key {
+        name: "access_log",
+        set: |settings, text| text.parse().map(|value| settings.access_log = value),
+        show: |settings| Some(quoted(settings.access_log.as_str())),
+    },
+    Key {
         name: "threads",
         set: |settings, text| bounded(text, 1, 1024).map(|value| settings.threads = value),
         show: |settings| Some(settings.threads.to_string()),
@@ -113,7 +118,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "max_grpc_message_bytes",
-        set: |settings, text| number(text, 1, MOST_GRPC_BYTES).map(|value| settings.max_grpc_message_bytes = value),
+        set: |settings, text| bounded(text, 1, MOST_GRPC_BYTES).map(|value| settings.max_grpc_message_bytes = value),
         show: |settings| Some(settings.max_grpc_message_bytes.to_string()),
     },
     Key {
