@@ -92,7 +92,7 @@ openapi: release ## Validate the server's OpenAPI document, and hold its answers
 browser: release ## Use the server's page with a real browser
 	@tests/browser.sh
 
-fuzz: ## Give the parsers of model files arbitrary bytes, each for FUZZ_SECONDS (600)
+fuzz: ## Give the parsers of model files and requests arbitrary bytes, each for FUZZ_SECONDS (600)
 	@fuzz/run.sh
 
 bench: ## Measure the engines side by side; see bench/README.md

@@ -1,6 +1,7 @@
 # Tools that the checks need, to be sourced by bash. Each is installed once, at a pinned version, into the cache, in a
 # folder named by a hash of what it was made from: another pin is another folder. A folder is made under a temporary
-# name and renamed when it is whole, so a set-up that broke off is never used.
+# name and renamed when it is whole, so a set-up that broke off is never used. Whoever makes one removes those of the same
+# name that nobody has used for two weeks.
 
 # A failure inside $(...) is one outside too.
 shopt -s inherit_errexit
@@ -23,8 +24,11 @@ cached() {
     key=$(printf '%s' "$2" | sha256sum | cut -c1-16)
     shift 2
     local folder="$CACHE/$name-$key"
+    mkdir -p "$CACHE"
+    # Its time is that of its last use. Under the lock, so that it is either fresh from here on, or gone.
+    flock "$CACHE/lock" touch -c "$folder"
     if [[ ! -d $folder ]]; then
-        mkdir -p "$CACHE"
+        prune "$name"
         made=$(mktemp -d "$folder.XXXXXX")
         if ! "$@" "$made" >&2; then
             rm -rf "$made"
@@ -35,6 +39,13 @@ cached() {
         [[ -d $folder ]] || fail "cannot make $folder"
     fi
     printf '%s\n' "$folder"
+}
+
+# prune NAME: removes the folders of that name, whole ones and temporary ones, that nobody has used for two weeks.
+prune() {
+    local folder="$1-????????????????"
+    flock "$CACHE/lock" find "$CACHE" -mindepth 1 -maxdepth 1 -type d \( -name "$folder" -o -name "$folder.??????" \) \
+        -mtime +13 -exec rm -rf {} +
 }
 
 # debian COMMAND PACKAGE: installs a package of Debian where the command is missing and we may, else says how.

@@ -93,7 +93,7 @@ async fn the_page_may_load_and_ask_its_own_server_only() {
 #[tokio::test]
 async fn mlservers_paths_lead_to_the_page() {
     let served = Served::new([("a b", FakeEngine::default())]).await;
-    for (path, location) in [("/v2/docs", "/docs"), ("/v2/models/a%20b/docs", "/docs#a%20b")] {
+    for (path, location) in [("/v2/docs", "/docs"), ("/docs/", "/docs"), ("/v2/models/a%20b/docs", "/docs#a%20b")] {
         let answer = served.get(path).await;
         assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
         assert_eq!(answer.headers["location"], location);

@@ -73,6 +73,20 @@ fn what_is_no_json_is_told_by_line_and_column() {
 }
 
 #[test]
+fn v1_tells_broken_json_the_same_way() {
+    let cases = [
+        (r#"{"instances":[[1],[1,]]}"#, "expected value at line 1 column 22"),
+        (r#"{"inputs":{"x":[1,02]}}"#, "invalid number at line 1 column 20"),
+        (r#"{"dataframe_split":{"columns":["x"],"data":[[1]}}"#, "expected `,` or `]` at line 1 column 48"),
+        (r#"{"instances":[1],"x":tru}"#, "expected ident at line 1 column 25"),
+    ];
+    for (body, expected) in cases {
+        let error = v1::decode_request(body.as_bytes(), &signature()).unwrap_err().to_string();
+        assert_eq!(error, format!("the body is not valid JSON: {expected}"), "{body}");
+    }
+}
+
+#[test]
 fn what_is_json_of_another_form_is_told_by_its_path() {
     let deep = "[".repeat(40) + &"]".repeat(40);
     let cases = [

@@ -12,7 +12,7 @@ use crate::support::{Served, v2};
 #[tokio::test]
 async fn a_path_may_end_in_a_slash() {
     let served = Served::one().await;
-    for path in ["/v2", "/v2/models/m", "/v2/models/m/versions/1/ready", "/v1/models", "/metrics", "/docs"] {
+    for path in ["/v2", "/v2/models/m", "/v2/models/m/versions/1/ready", "/v1/models", "/metrics"] {
         let (plain, slashed) = (served.get(path).await, served.get(&format!("{path}/?x=1")).await);
         assert_eq!((plain.status, slashed.status), (StatusCode::OK, StatusCode::OK), "{path}");
         assert_eq!(plain.headers["content-type"], slashed.headers["content-type"], "{path}");
@@ -36,7 +36,11 @@ async fn head_is_get_without_its_body_and_options_tells_the_methods() {
     for (path, allowed) in [("/v2/models/m/infer", "POST"), ("/v2", "GET,HEAD"), ("/v1/models/m", "GET,HEAD,POST")] {
         for path in [path.to_owned(), format!("{path}/")] {
             let options = served.send("OPTIONS", &path, Body::empty()).await;
-            assert_eq!((options.status, &options.headers[ALLOW]), (StatusCode::NO_CONTENT, allowed), "{path}");
+            assert_eq!(
+                (options.status, options.headers[ALLOW].to_str().unwrap()),
+                (StatusCode::NO_CONTENT, allowed),
+                "{path}"
+            );
         }
     }
     assert_eq!(served.send("OPTIONS", "/nowhere", Body::empty()).await.status, StatusCode::NOT_FOUND);
@@ -69,5 +73,6 @@ async fn pages_of_other_origins_may_ask_where_the_operator_says_so() {
         }
     }
     let (status, headers) = asked_from(&Origins::Any.allow(served.router.clone()), "OPTIONS", FRIEND).await;
-    assert_eq!((status, &headers["access-control-allow-methods"]), (StatusCode::OK, "GET,HEAD,POST"));
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(headers["access-control-allow-methods"], "GET,HEAD,POST");
 }

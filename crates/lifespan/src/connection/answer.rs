@@ -64,6 +64,7 @@ impl Connection {
             span.record("trace_id", format_args!("{:032x}", trace.trace_id));
         }
         let mut response = self.shell.answer(self.peer, request).instrument(span).await;
+        upload.answer_began();
         if upload.is_too_slow() {
             // Whatever the application made of a body that broke off.
             response = too_slow(upload.received());

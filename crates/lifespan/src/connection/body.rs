@@ -13,7 +13,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::config::Limits;
 
 /// How long a body may be waited for: `timeout` in all, and a second more for every `bytes_per_second` that came. Only
-/// time in which there was nothing to read counts, so a handler that reads slowly costs its client nothing.
+/// time in which there was nothing to read counts, so a handler that reads slowly costs its client nothing. Once the
+/// answer has begun, the two run side by side, as gRPC's streams do, and silence between messages is the sender's right.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     timeout: Duration,
@@ -25,6 +26,7 @@ pub(super) struct Pace {
 pub(super) struct Upload {
     received: AtomicU64,
     too_slow: AtomicBool,
+    answered: AtomicBool,
 }
 
 /// The body of a request, kept to its pace.
@@ -69,6 +71,15 @@ impl Upload {
     pub(super) fn is_too_slow(&self) -> bool {
         self.too_slow.load(Ordering::Relaxed)
     }
+
+    /// The answer to its request has begun.
+    pub(super) fn answer_began(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
 }
 
 impl<B> PacedBody<B> {
@@ -112,6 +123,9 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for PacedBody<B> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.came(frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len));
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
+        }
+        if self.upload.is_answered() {
+            return Poll::Pending;
         }
         ready!(self.poll_given_up(context));
         self.upload.too_slow.store(true, Ordering::Relaxed);
@@ -182,6 +196,15 @@ mod tests {
         }
         assert_eq!(upload.received(), (count * size) as u64);
         true
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_runs_beside_its_answer_may_be_silent() {
+        let upload = Arc::new(Upload::default());
+        let mut body = PacedBody::new(Chunks([(20, 1), (3600, 1)].into(), None), PACE, Arc::clone(&upload));
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()));
+        upload.answer_began();
+        assert!(body.frame().await.is_some_and(|frame| frame.is_ok()));
     }
 
     #[tokio::test(start_paused = true)]

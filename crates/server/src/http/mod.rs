@@ -29,6 +29,7 @@ pub(crate) fn routes(api: Api) -> Router {
     let routes = Router::new()
         .route("/", get(docs::page))
         .route("/docs", get(docs::page))
+        .route("/docs/", get(docs::to_page))
         .route("/docs/{file}", get(docs::file))
         .route("/openapi.json", get(docs::document))
         .route("/v2/docs", get(docs::to_page))

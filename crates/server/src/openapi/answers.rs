@@ -37,6 +37,9 @@ pub(super) const MODEL: &[ApiErrorKind] =
 /// Errors of what is not there until every model is.
 pub(super) const LOADED: &[ApiErrorKind] = &[ApiErrorKind::Infer(ErrorKind::Unavailable)];
 
+/// The status of a body that does not come in time, which the shell around the API answers.
+const TOO_SLOW: u16 = 408;
+
 /// When a caller meets that error.
 fn explain(kind: ApiErrorKind) -> &'static str {
     match kind {
@@ -59,7 +62,10 @@ fn explain(kind: ApiErrorKind) -> &'static str {
 
 /// The responses of an operation: a good one, and references to those of these errors.
 pub(super) fn responses(good: Value, errors: &[ApiErrorKind]) -> Value {
-    let statuses: BTreeSet<_> = errors.iter().map(|kind| kind.status().as_u16()).collect();
+    let mut statuses: BTreeSet<_> = errors.iter().map(|kind| kind.status().as_u16()).collect();
+    if errors.contains(&ApiErrorKind::BodyCutShort) {
+        statuses.insert(TOO_SLOW);
+    }
     let mut responses = Map::from_iter([("200".to_owned(), good)]);
     for status in statuses {
         responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{status}") }));
@@ -73,6 +79,7 @@ pub(super) fn all() -> Value {
     for kind in PREDICTION {
         texts.entry(kind.status().as_u16()).or_default().push(explain(*kind));
     }
+    texts.entry(TOO_SLOW).or_default().push("the body does not come in time");
     texts.into_iter().map(|(status, texts)| (status.to_string(), error(status, &texts))).collect::<Map<_, _>>().into()
 }
 

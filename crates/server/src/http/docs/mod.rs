@@ -56,7 +56,7 @@ pub(super) async fn document(State(api): State<Api>) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], api.document()).into_response()
 }
 
-/// The page under the path that MLServer has for it.
+/// The page, for MLServer's path of it, and for one from which the page's files are not found.
 pub(super) async fn to_page() -> Redirect {
     Redirect::temporary("/docs")
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::fields::Text;
 use super::table::Table;
-use crate::wire::{WireError, from_json};
+use crate::wire::{Raw, WireError, from_json};
 
 /// A frame; its index says nothing to a model.
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct Split<'a> {
 /// The tensors of a split frame. Columns may stand in any order; where the model's have no names, they count.
 pub(super) fn split_to_tensors(
     field: &str,
-    value: &RawValue,
+    value: Raw<'_>,
     specs: &[TensorSpec],
 ) -> Result<Vec<NamedTensor>, WireError> {
     let within = |error: WireError| error.within(&format!("{field}."));

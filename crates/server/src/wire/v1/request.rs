@@ -8,19 +8,19 @@ use super::Format;
 use super::fields::{Fields, Text};
 use super::frame::split_to_tensors;
 use super::table::{Table, tensor};
-use crate::wire::{WireError, from_json, quote};
+use crate::wire::{Raw, WireError, from_json, quote};
 
 /// A request has one of the four. Other fields are ignored, as TensorFlow Serving does.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    instances: Option<Vec<&'a RawValue>>,
+    instances: Option<Vec<Raw<'a>>>,
     #[serde(borrow)]
-    inputs: Option<&'a RawValue>,
+    inputs: Option<Raw<'a>>,
     #[serde(borrow)]
-    dataframe_records: Option<Vec<&'a RawValue>>,
+    dataframe_records: Option<Vec<Raw<'a>>>,
     #[serde(borrow)]
-    dataframe_split: Option<&'a RawValue>,
+    dataframe_split: Option<Raw<'a>>,
     /// A model has one signature here, whatever its exporter called it.
     #[serde(borrow, rename = "signature_name")]
     _signature_name: Option<Text<'a>>,
@@ -30,15 +30,18 @@ struct Body<'a> {
 #[derive(Deserialize)]
 struct Answer<'a> {
     #[serde(borrow)]
-    predictions: Option<Vec<&'a RawValue>>,
+    predictions: Option<Vec<Raw<'a>>>,
     #[serde(borrow)]
-    outputs: Option<&'a RawValue>,
+    outputs: Option<Raw<'a>>,
 }
 
 /// Reads a predict request.
 pub fn decode_request(body: &[u8], signature: &Signature) -> Result<(Format, InferRequest), WireError> {
-    let specs = signature.inputs.as_slice();
-    let Body { instances, inputs, dataframe_records, dataframe_split, .. } = from_json(body)?;
+    predict(from_json(body)?, &signature.inputs).map_err(|error| error.or_syntax(body))
+}
+
+fn predict(body: Body<'_>, specs: &[TensorSpec]) -> Result<(Format, InferRequest), WireError> {
+    let Body { instances, inputs, dataframe_records, dataframe_split, .. } = body;
     let (format, inputs) = match (instances, inputs, dataframe_records, dataframe_split) {
         (Some(rows), None, None, None) => (Format::Rows, rows_to_tensors("instances", &rows, specs)?),
         (None, Some(value), None, None) => (Format::Columns, columns_to_tensors("inputs", value, specs)?),
@@ -69,14 +72,15 @@ fn not_one(fields: &[(&str, bool)]) -> WireError {
 /// Reads the outputs of a predict response, for samples.
 pub fn decode_outputs(body: &[u8], signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
     let answer: Answer<'_> = from_json(body)?;
-    match (answer.predictions, answer.outputs) {
+    let outputs = match (answer.predictions, answer.outputs) {
         (Some(rows), None) => rows_to_tensors("predictions", &rows, &signature.outputs),
         (None, Some(value)) => columns_to_tensors("outputs", value, &signature.outputs),
         _ => Err(WireError::form("response", "expected one of 'predictions' and 'outputs'")),
-    }
+    };
+    outputs.map_err(|error| error.or_syntax(body))
 }
 
-fn rows_to_tensors(field: &str, rows: &[&RawValue], specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
+fn rows_to_tensors(field: &str, rows: &[Raw<'_>], specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
     if rows.is_empty() {
         return Err(WireError::form(field, "is empty, expected at least one row"));
     }
@@ -115,7 +119,7 @@ pub(super) fn table_of<'a>(rows: &[Fields<'_>], specs: &'a [TensorSpec]) -> Tabl
 }
 
 /// Rows of the only tensor. Where the operator says what stands for missing values, `null` is one.
-fn plain_rows(field: &str, rows: &[&RawValue], spec: &TensorSpec) -> Result<Vec<NamedTensor>, WireError> {
+fn plain_rows(field: &str, rows: &[Raw<'_>], spec: &TensorSpec) -> Result<Vec<NamedTensor>, WireError> {
     let lists = || -> Option<Vec<Vec<&RawValue>>> {
         spec.missing.as_ref()?;
         rows.iter().map(|row| serde_json::from_str(row.get()).ok()).collect()
@@ -132,7 +136,7 @@ fn plain_rows(field: &str, rows: &[&RawValue], spec: &TensorSpec) -> Result<Vec<
 }
 
 /// One value for the only tensor, or an object of values by name.
-fn columns_to_tensors(field: &str, value: &RawValue, specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
+fn columns_to_tensors(field: &str, value: Raw<'_>, specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
     let table = Table::of_tensors(specs);
     match (Fields::parse(value.get()), specs) {
         (Some(Fields(fields)), _) => {

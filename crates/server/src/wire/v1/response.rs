@@ -5,13 +5,13 @@ use std::ops::Range;
 use loadonce_core::{DType, InferResponse, NamedTensor};
 
 use super::Format;
-use crate::wire::write::{scalar, separate, write_elements, write_nested};
+use crate::wire::write::{room, scalar, separate, write_elements, write_nested};
 use crate::wire::{WireError, b64};
 
 /// Writes a predict response in the format of the request.
 pub fn encode_response(format: Format, response: &InferResponse) -> Result<Vec<u8>, WireError> {
     let outputs = &response.outputs;
-    let mut out = Vec::with_capacity(64 + outputs.iter().map(room).sum::<usize>());
+    let mut out = Vec::with_capacity(64 + outputs.iter().map(|output| room(&output.tensor)).sum::<usize>());
     match format {
         Format::Rows => {
             out.extend_from_slice(b"{\"predictions\":[");
@@ -31,11 +31,6 @@ pub fn encode_response(format: Format, response: &InferResponse) -> Result<Vec<u
     }
     out.push(b'}');
     Ok(out)
-}
-
-/// Bytes that an output may take; a guess, to spare growing.
-fn room(output: &NamedTensor) -> usize {
-    output.tensor.len() * 12
 }
 
 /// The rows of all outputs, which are equally many.
