@@ -34,11 +34,11 @@ def run(name: str, command: list[str], address: str) -> None:
 
 def main(python: str) -> None:
     with Server(EXAMPLES, "--port", "0") as server:
-        http, grpc = server.both_addresses()
+        address = server.address()
         server.wait_for_line("ready after")
         clients = commands(python)
         for name, command in clients.items():
-            run(name, command, grpc if "grpc" in name else http)
+            run(name, command, server.grpc_address() if "grpc" in name else address)
         server.stop()
     print(f"{len(clients)} example clients print the label: {', '.join(clients)}")
 

@@ -14,14 +14,14 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-CLIENT = "grpcio-reflection"
-CHECKED = "a call by reflection alone; grpcio-health-checking: Check and Watch"
+CLIENT = "grpcio, its health and reflection"
+CHECKED = "health and its changes, a prediction by reflection alone, unknown methods"
 SERVICE = "inference.GRPCInferenceService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
 def version() -> str:
-    return metadata.version("grpcio-reflection")
+    return metadata.version("grpcio")
 
 
 def check_health(address: str) -> None:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from client_table import HEAD, row
 from served import DEADLINE, EXAMPLES, CheckError, Server
 
-# The modules of the clients that each environment has. Those over gRPC say so.
+# The modules of the clients that each environment has.
 CLIENTS = {
     "triton": [
         "triton_http",
@@ -49,12 +49,14 @@ def run_client(python: str, module: str, address: str) -> dict[str, Any]:
 def main(models: Path, results: Path, environments: dict[str, str]) -> None:
     library = os.environ["LOADONCE_ONNXRUNTIME"]
     with Server(models, EXAMPLES, "--port", "0", "--onnxruntime", library) as server:
-        http, grpc = server.both_addresses()
+        address = server.address()
         server.wait_for_line("ready after")
         print(HEAD)
         outcomes = [
             run_client(
-                environments[environment], module, grpc if "grpc" in module else http
+                environments[environment],
+                module,
+                server.grpc_address() if "grpc" in module else address,
             )
             for environment, modules in CLIENTS.items()
             for module in modules

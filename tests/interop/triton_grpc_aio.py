@@ -8,10 +8,10 @@ import tritonclient.grpc.aio as triton
 from triton_grpc import asked, rows, version
 from values import arrays
 
-CLIENT = "tritonclient.grpc.aio"
-CHECKED = "health, every dtype, streams, 200 requests at once"
-
 __all__ = ["version"]
+
+CLIENT = "tritonclient.grpc.aio"
+CHECKED = "health, metadata, every dtype, many at once, streams"
 
 
 def check_health_and_every_dtype(address: str) -> None:
