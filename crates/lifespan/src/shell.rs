@@ -41,13 +41,13 @@ impl Shell {
 
     /// Whether the shell itself answers that path.
     pub(crate) fn is_probe(&self, path: &str) -> bool {
-        self.health.is_probe(path)
+        self.health.probe(path).is_some()
     }
 
     /// Answers one request.
     pub(crate) async fn answer(&self, peer: Peer, mut request: Request<Body>) -> Response {
-        if let Some(response) = self.health.answer(request.method(), request.uri().path()) {
-            return response;
+        if let Some(probe) = self.health.probe(request.uri().path()) {
+            return self.health.answer(request.method(), probe);
         }
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
         request.extensions_mut().insert(ConnectInfo(peer));

@@ -11,6 +11,7 @@ mod draining;
 mod engines;
 mod exit_codes;
 mod fakes;
+mod http;
 mod loading;
 mod models;
 mod support;
