@@ -36,13 +36,13 @@ impl Health {
         Self { paths, resources_key, status }
     }
 
-    /// Which probe the path is, if it is one; it may end in a slash.
-    pub(crate) fn probe(&self, path: &str) -> Option<Probe> {
-        let Paths { live, ready, startup } = self.paths;
+    /// Which probe a request is, if it is one; its path may end in a slash.
+    pub(crate) fn probe(&self, method: &Method, path: &str) -> Option<Probe> {
+        let Paths { live, ready, startup, .. } = &self.paths;
         let is = |own: &str| path == own || path.strip_suffix('/') == Some(own);
         if is(live) {
             Some(Probe::Live)
-        } else if is(ready) {
+        } else if is(ready) || self.is_also_ready(method, path) {
             Some(Probe::Ready)
         } else {
             startup.is_some_and(is).then_some(Probe::Startup)
@@ -62,6 +62,10 @@ impl Health {
             Method::OPTIONS => allowing(StatusCode::NO_CONTENT.into_response()),
             _ => allowing(not_allowed(method)),
         }
+    }
+
+    fn is_also_ready(&self, method: &Method, path: &str) -> bool {
+        matches!(*method, Method::GET | Method::HEAD) && self.paths.also_ready.iter().any(|also| also == path)
     }
 
     fn ready(&self) -> (StatusCode, Value) {

@@ -93,7 +93,7 @@ impl InFlight {
         connection.activity.request_began(request.version() == Version::HTTP_2);
         connection.shell.tally.started();
         let observed = connection.observer.clone().map(|observer| {
-            let is_probe = connection.shell.is_probe(request.uri().path());
+            let is_probe = connection.shell.is_probe(request.method(), request.uri().path());
             Box::new(Observed::new(observer, Exchange::begun(request, connection.peer, identity, is_probe)))
         });
         Self { connection, upload: Arc::default(), answered: false, observed }

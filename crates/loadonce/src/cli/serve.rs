@@ -64,13 +64,19 @@ async fn serve_observed(
 fn config(settings: &Settings) -> Config {
     Config {
         listen: settings.listeners().into_iter().map(|(_, address)| address).collect(),
-        paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
+        paths: paths(settings),
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
         limits: settings.limits,
         resources_key: "models",
         ..Config::default()
     }
+}
+
+/// Where probes ask: `/ping` is SageMaker's path, another one may be the platform's choice.
+fn paths(settings: &Settings) -> Paths {
+    let also_ready = settings.health_path.iter().cloned().chain(["/ping".to_owned()]).collect();
+    Paths { live: "/v2/health/live", ready: "/v2/health/ready", also_ready, startup: None }
 }
 
 /// What answers while models are loading.
@@ -81,7 +87,11 @@ fn meanwhile(settings: &Settings, telemetry: &Telemetry) -> Router {
 
 /// What answers once they are loaded.
 fn routes(settings: &Settings, api: Api) -> Router {
-    let routes = settings.cors_origins.clone().allow(api.clone().routes());
+    let http = match &settings.predict_path {
+        Some(path) => api.clone().routes_and(path),
+        None => api.clone().routes(),
+    };
+    let routes = settings.cors_origins.clone().allow(http);
     if settings.grpc { routes.merge(api.grpc_routes()) } else { routes }
 }
 

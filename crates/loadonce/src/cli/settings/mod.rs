@@ -1,10 +1,11 @@
-//! Settings: typed as given by four layers, resolved in one place, each with its source.
+//! Settings: typed as given by five layers, resolved in one place, each with its source.
 //!
-//! The order is defaults, then the configuration file, then `LOADONCE_*`, then flags. Unknown keys are refused, and all
-//! mistakes of all layers are told at once.
+//! The order is defaults, then the configuration file, then the variables of a hosting platform, then `LOADONCE_*`, then
+//! flags. Unknown keys are refused, and all mistakes of all layers are told at once.
 
 mod keys;
 mod layers;
+mod platform;
 mod value;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) grpc_port: Option<u16>,
     /// A Unix domain socket of its own for it.
     pub(crate) grpc_uds: Option<PathBuf>,
+    pub(crate) health_path: Option<String>,
+    pub(crate) predict_path: Option<String>,
     pub(crate) keep_going: bool,
     pub(crate) allow_empty: bool,
     pub(crate) startup_timeout: Option<Duration>,
@@ -78,6 +81,8 @@ impl Default for Settings {
             grpc: true,
             grpc_port: Some(8001),
             grpc_uds: None,
+            health_path: None,
+            predict_path: None,
             keep_going: false,
             allow_empty: false,
             startup_timeout: None,
