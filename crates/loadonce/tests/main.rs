@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access_log;
 mod configuration;
 mod draining;
 mod engines;
@@ -13,6 +14,7 @@ mod fakes;
 mod grpc;
 mod loading;
 mod models;
+mod platforms;
 mod support;
 mod v1;
 mod wrong_files;

@@ -70,8 +70,17 @@ impl Server {
 
     /// Starts `serve` on that port with these further arguments.
     pub(crate) fn start_at<S: AsRef<std::ffi::OsStr>>(port: u16, arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::start_under(&[], port, arguments)
+    }
+
+    /// Starts `serve` on that port with these variables and further arguments.
+    pub(crate) fn start_under<S: AsRef<std::ffi::OsStr>>(
+        variables: &[(&str, &str)],
+        port: u16,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         let mut command = binary();
-        command.args(["serve", "--port", &port.to_string()]).args(arguments);
+        command.args(["serve", "--port", &port.to_string()]).args(arguments).envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
         let stderr = drain(child.stderr.take().unwrap());
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
