@@ -5,11 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access_log;
 mod configuration;
 mod draining;
 mod engines;
 mod exit_codes;
 mod fakes;
+mod grpc;
 mod loading;
 mod models;
 mod platforms;

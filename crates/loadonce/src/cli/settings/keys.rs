@@ -112,6 +112,11 @@ pub(super) const KEYS: &[Key] = &[
         show: |settings| Some(quoted(settings.log.as_str())),
     },
     Key {
+        name: "access_log",
+        set: |settings, text| text.parse().map(|value| settings.access_log = value),
+        show: |settings| Some(quoted(settings.access_log.as_str())),
+    },
+    Key {
         name: "threads",
         set: |settings, text| bounded(text, 1, 1024).map(|value| settings.threads = value),
         show: |settings| Some(settings.threads.to_string()),

@@ -18,6 +18,7 @@ use loadonce_lifespan::{Address, Limits};
 use loadonce_server::Origins;
 
 use self::keys::KEYS;
+use crate::cli::access_log::AccessLogForm;
 use crate::engines::EngineOptions;
 
 pub(crate) use self::layers::{Layers, Mistakes};
@@ -51,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) drain_timeout: Duration,
     pub(crate) startup_report: Option<PathBuf>,
     pub(crate) log: LogFormat,
+    pub(crate) access_log: AccessLogForm,
     pub(crate) threads: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_grpc_message_bytes: usize,
@@ -88,6 +90,7 @@ impl Default for Settings {
             drain_timeout: Duration::from_secs(30),
             startup_report: None,
             log: LogFormat::Text,
+            access_log: AccessLogForm::Off,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body_bytes: 64 << 20,
             max_grpc_message_bytes: 64 << 20,
