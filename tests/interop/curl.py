@@ -106,7 +106,9 @@ def check_mistakes(address: str) -> None:
         ("/v2/health/live", "{}", "405"),
     ):
         url = f"http://{address}{path}"
-        said = curl("--fail-with-body", "-d", request, "-w", "\n%{http_code}", url, code=22)
+        said = curl(
+            "--fail-with-body", "-d", request, "-w", "\n%{http_code}", url, code=22
+        )
         answer, line = said.rsplit("\n", 1)
         assert line == status, said
         assert json.loads(answer)["error"], said

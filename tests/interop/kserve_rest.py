@@ -65,7 +65,7 @@ def check_every_dtype(address: str) -> None:
                 request = asked(model, dtype, array, binary)
                 answer = await client.infer(base, request, model_name=model)
                 assert request.id == answer.id
-                assert (given(answer) == array.tolist()), (dtype, given(answer))
+                assert given(answer) == array.tolist(), (dtype, given(answer))
 
     run("v2", use, address)
 

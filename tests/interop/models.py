@@ -1,8 +1,8 @@
 """Writes models for foreign clients to ask: Triton's public examples, built anew.
 
-`simple` adds and subtracts, as in Triton's quick start, and `simple_string` does so with
-numbers that are text; `identity_DTYPE` gives back what it takes, for every dtype of the
-protocol.
+`simple` adds and subtracts, as in Triton's quick start, and `simple_string` does so
+with numbers that are text; `identity_DTYPE` gives back what it takes, for every dtype
+of the protocol.
 """
 
 import sys
@@ -72,7 +72,10 @@ def simple_string() -> list:
 
 
 def main(folder: Path) -> None:
-    for nodes, dtype in ((simple, TensorProto.INT32), (simple_string, TensorProto.STRING)):
+    for nodes, dtype in (
+        (simple, TensorProto.INT32),
+        (simple_string, TensorProto.STRING),
+    ):
         save(
             folder / nodes.__name__,
             nodes(),

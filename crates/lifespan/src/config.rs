@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use loadonce_core::status::ReadyRules;
 
 use crate::address::Address;
+use crate::observer::Observer;
 
 /// Settings of a process. Every wait and every queue of the shell has its bound here.
 #[derive(Clone, Debug)]
@@ -23,17 +25,22 @@ pub struct Config {
     pub drain: Drain,
     /// Bounds of the listener and its connections.
     pub limits: Limits,
+    /// Who is told of every request once it is over, for an access log; nobody by default.
+    pub observer: Option<Arc<dyn Observer>>,
     /// What resources are called in the readiness and startup reports.
     pub resources_key: &'static str,
 }
 
 /// The paths that the shell answers itself, before the application's routes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Paths {
     /// 200 from the first moment: the process is there.
     pub live: &'static str,
     /// 200 while requests should be sent here.
     pub ready: &'static str,
+    /// Further paths that answer GET and HEAD as `ready` does, such as a hosting platform asks. Other methods on them are
+    /// the application's.
+    pub also_ready: Vec<String>,
     /// 200 once startup has finished, with its timings; `None` leaves the path to the application.
     pub startup: Option<&'static str>,
 }
@@ -105,6 +112,7 @@ impl Default for Config {
             startup_timeout: None,
             drain: Drain::default(),
             limits: Limits::default(),
+            observer: None,
             resources_key: "resources",
         }
     }
@@ -112,7 +120,7 @@ impl Default for Config {
 
 impl Default for Paths {
     fn default() -> Self {
-        Self { live: "/health/live", ready: "/health/ready", startup: Some("/health/startup") }
+        Self { live: "/health/live", ready: "/health/ready", also_ready: Vec::new(), startup: Some("/health/startup") }
     }
 }
 

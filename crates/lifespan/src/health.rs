@@ -28,11 +28,16 @@ impl Health {
         Self { paths, resources_key, status }
     }
 
+    /// Whether the path is one of the shell's own.
+    pub(crate) fn is_probe(&self, path: &str) -> bool {
+        path == self.paths.live || path == self.paths.ready || self.paths.startup == Some(path)
+    }
+
     /// The answer, where the path is one of the shell's own.
     pub(crate) fn answer(&self, method: &Method, path: &str) -> Option<Response> {
         let (status, body) = if path == self.paths.live {
             (StatusCode::OK, json!({ "live": true }))
-        } else if path == self.paths.ready {
+        } else if path == self.paths.ready || self.is_also_ready(method, path) {
             self.ready()
         } else if self.paths.startup == Some(path) {
             self.startup()
@@ -44,6 +49,10 @@ impl Health {
             Method::HEAD => without_body(respond(status, &body)),
             _ => not_allowed(method),
         })
+    }
+
+    fn is_also_ready(&self, method: &Method, path: &str) -> bool {
+        matches!(*method, Method::GET | Method::HEAD) && self.paths.also_ready.iter().any(|also| also == path)
     }
 
     fn ready(&self) -> (StatusCode, Value) {

@@ -87,11 +87,11 @@ impl Config {
     pub async fn bind_with(self, meanwhile: impl FnOnce(StatusView) -> Router) -> Result<Bound, BindError> {
         let (addresses, sockets) = self.take_addresses()?;
         let board = Arc::new(Board::new(self.rules));
-        let health = Health::new(self.paths, self.resources_key, board.view());
+        let health = Health::new(self.paths.clone(), self.resources_key, board.view());
         let meanwhile = shell::meanwhile(meanwhile(board.view()), board.view());
         let shell = Arc::new(Shell::new(health, meanwhile));
         let (commander, orders) = Commander::new(self.drain.linger);
-        let context = Context::new(Arc::clone(&shell), orders, self.limits, self.drain);
+        let context = Context::new(Arc::clone(&shell), orders, &self);
         board.enter(Phase::Loading);
         let listener = tokio::spawn(Listener::new(sockets, context).run());
         let startup = Arc::new(startup::Shared::new(Arc::clone(&board)));

@@ -39,6 +39,11 @@ impl Shell {
         drop(replaced);
     }
 
+    /// Whether the shell itself answers that path.
+    pub(crate) fn is_probe(&self, path: &str) -> bool {
+        self.health.is_probe(path)
+    }
+
     /// Answers one request.
     pub(crate) async fn answer(&self, peer: Peer, mut request: Request<Body>) -> Response {
         if let Some(response) = self.health.answer(request.method(), request.uri().path()) {

@@ -9,6 +9,7 @@ mod serving;
 mod drain;
 mod no_lost_requests;
 mod listeners;
+mod observing;
 mod limits;
 mod http2;
 mod signals;

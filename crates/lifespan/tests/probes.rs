@@ -150,10 +150,14 @@ async fn probes_know_get_and_head_only() {
 #[tokio::test]
 async fn paths_and_words_are_the_operators() {
     within_deadline(async {
-        let paths = Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None };
+        let also_ready = vec!["/ping".to_owned()];
+        let paths = Paths { live: "/v2/health/live", ready: "/v2/health/ready", also_ready, startup: None };
         let bound = Config { paths, resources_key: "models", ..config() }.bind().await.unwrap();
         assert_eq!(get_once(&bound.addresses()[0], "/v2/health/live").await.status, 200);
         assert_eq!(get_once(&bound.addresses()[0], "/v2/health/ready").await.json()["models"], json!({}));
+        let mut client = Client::connect(&bound.addresses()[0]).await;
+        assert_eq!(client.get("/ping").await.json(), client.get("/v2/health/ready").await.json());
+        assert_eq!(client.ask("POST", "/ping").await.status, 503);
         let left_to_the_application = get_once(&bound.addresses()[0], "/health/startup").await;
         assert_eq!(left_to_the_application.json(), json!({ "error": "not ready: loading" }));
     })

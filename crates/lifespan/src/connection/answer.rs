@@ -3,18 +3,21 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Frame, Incoming, SizeHint};
+use tracing::Instrument as _;
 
 use super::activity::Activity;
 use super::body::{Pace, PacedBody, Upload};
 use crate::address::Peer;
 use crate::health;
+use crate::identity::{Identity, REQUEST_ID};
+use crate::observer::{Exchange, Observed, Observer};
 use crate::orders::Orders;
 use crate::shell::Shell;
 
@@ -24,19 +27,23 @@ pub(super) struct Connection {
     pub(super) orders: Orders,
     pub(super) activity: Arc<Activity>,
     pub(super) pace: Pace,
+    pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) peer: Peer,
 }
 
 /// A response body that keeps its request counted until the last byte is taken.
 pub(super) struct CountedBody {
     body: Body,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 /// A request under way; counted off when dropped.
 struct InFlight {
     connection: Arc<Connection>,
+    upload: Arc<Upload>,
     answered: bool,
+    /// Where somebody wants to be told.
+    observed: Option<Box<Observed>>,
 }
 
 impl Connection {
@@ -46,22 +53,30 @@ impl Connection {
         request: Request<Incoming>,
     ) -> Result<Response<CountedBody>, Infallible> {
         let is_http1 = request.version() < Version::HTTP_2;
-        let mut in_flight = InFlight::begin(Arc::clone(&self), !is_http1);
-        let upload = Arc::new(Upload::default());
-        let request = request.map(|body| Body::new(PacedBody::new(body, self.pace, Arc::clone(&upload))));
-        let mut response = self.shell.answer(self.peer, request).await;
-        in_flight.answered = true;
+        let identity = Identity::of(request.headers());
+        let mut in_flight = InFlight::begin(Arc::clone(&self), &request, &identity);
+        let upload = Arc::clone(&in_flight.upload);
+        let mut request = request.map(|body| Body::new(PacedBody::new(body, self.pace, Arc::clone(&upload))));
+        request.extensions_mut().insert(identity.clone());
+        // As an error, so that whatever is logged at all says which request it belongs to.
+        let span = tracing::error_span!("request", id = identity.id(), trace_id = tracing::field::Empty);
+        if let Some(trace) = identity.trace {
+            span.record("trace_id", format_args!("{:032x}", trace.trace_id));
+        }
+        let mut response = self.shell.answer(self.peer, request).instrument(span).await;
         upload.answer_began();
         if upload.is_too_slow() {
             // Whatever the application made of a body that broke off.
             response = too_slow(upload.received());
         }
+        response.headers_mut().entry(REQUEST_ID).or_insert_with(|| identity.header());
+        in_flight.answered_with(&response);
         let is_last = upload.is_too_slow() || self.is_ending();
         if is_http1 && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             // hyper closes the connection after a response that says so.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(response.map(|body| CountedBody { body, _in_flight: in_flight }))
+        Ok(response.map(|body| CountedBody { body, in_flight }))
     }
 
     /// Whether the answer that is being given should be the last: the process stops, and no pipelined request lies
@@ -79,10 +94,22 @@ fn too_slow(received: u64) -> Response<Body> {
 }
 
 impl InFlight {
-    fn begin(connection: Arc<Connection>, http2: bool) -> Self {
-        connection.activity.request_began(http2);
+    fn begin<B>(connection: Arc<Connection>, request: &Request<B>, identity: &Identity) -> Self {
+        connection.activity.request_began(request.version() == Version::HTTP_2);
         connection.shell.tally.started();
-        Self { connection, answered: false }
+        let observed = connection.observer.clone().map(|observer| {
+            let is_probe = connection.shell.is_probe(request.uri().path());
+            Box::new(Observed::new(observer, Exchange::begun(request, connection.peer, identity, is_probe)))
+        });
+        Self { connection, upload: Arc::default(), answered: false, observed }
+    }
+
+    fn answered_with(&mut self, response: &Response<Body>) {
+        self.answered = true;
+        if let Some(observed) = &mut self.observed {
+            observed.exchange.status = Some(response.status());
+            observed.exchange.extensions = response.extensions().clone();
+        }
     }
 }
 
@@ -90,6 +117,10 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.connection.activity.request_ended();
         self.connection.shell.tally.ended(self.answered);
+        if let Some(mut observed) = self.observed.take() {
+            observed.exchange.received = self.upload.received();
+            observed.end();
+        }
     }
 }
 
@@ -101,7 +132,11 @@ impl HttpBody for CountedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let (Some(Ok(frame)), Some(observed)) = (&frame, &mut self.in_flight.observed) {
+            observed.exchange.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

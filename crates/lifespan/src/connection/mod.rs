@@ -24,7 +24,8 @@ use self::body::Pace;
 use self::socket::{Parking, Socket};
 use self::watchdog::{Verdict, Watchdog};
 use crate::address::Peer;
-use crate::config::{Drain, Limits};
+use crate::config::{Config, Drain, Limits};
+use crate::observer::Observer;
 use crate::orders::Orders;
 use crate::shell::Shell;
 
@@ -37,11 +38,14 @@ pub(crate) struct Context {
     pub(crate) orders: Orders,
     pub(crate) limits: Limits,
     pub(crate) drain: Drain,
+    observer: Option<Arc<dyn Observer>>,
     builder: Arc<Builder<TokioExecutor>>,
 }
 
 impl Context {
-    pub(crate) fn new(shell: Arc<Shell>, orders: Orders, limits: Limits, drain: Drain) -> Self {
+    pub(crate) fn new(shell: Arc<Shell>, orders: Orders, config: &Config) -> Self {
+        let Config { limits, drain, .. } = *config;
+        let observer = config.observer.clone();
         let mut builder = Builder::new(TokioExecutor::new());
         let max_header_bytes = usize::try_from(limits.max_header_bytes).unwrap_or(usize::MAX);
         // hyper's own timeout would also close a connection that merely waits for its next request; the watchdog tells
@@ -63,7 +67,7 @@ impl Context {
             .keep_alive_timeout(limits.ping_timeout)
             // WebSockets over HTTP/2 (RFC 8441).
             .enable_connect_protocol();
-        Self { shell, orders, limits, drain, builder: Arc::new(builder) }
+        Self { shell, orders, limits, drain, observer, builder: Arc::new(builder) }
     }
 
     /// Serves a connection to its end.
@@ -74,7 +78,7 @@ impl Context {
         let socket = Socket::new(stream, Arc::clone(&activity), parking.clone());
         let (shell, orders) = (Arc::clone(&self.shell), self.orders.clone());
         let pace = Pace::of(&self.limits);
-        let connection = Arc::new(Connection { shell, orders, activity, pace, peer });
+        let connection = Arc::new(Connection { shell, orders, activity, pace, peer, observer: self.observer.clone() });
         if self.drive(socket, &connection).await
             && let Some(stream) = parking.take()
         {

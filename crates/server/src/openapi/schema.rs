@@ -30,8 +30,9 @@ fn element(dtype: DType) -> Value {
         DType::Int32 => integer(i32::MIN, i32::MAX),
         DType::Int64 => integer(i64::MIN, i64::MAX),
         DType::Fp16 => float(half::f16::MAX.into()),
-        DType::Bf16 => float(half::bf16::MAX.into()),
-        DType::Fp32 => float(f32::MAX.into()),
+        // As they are written, with the fewest digits: as doubles, these are a little over the limits themselves.
+        DType::Bf16 => float(3.389_531_4e38),
+        DType::Fp32 => float(3.402_823_5e38),
         DType::Fp64 => float(f64::MAX),
         DType::Bytes => json!({ "anyOf": [{ "type": "string" }, base64()] }),
     }

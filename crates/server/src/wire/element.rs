@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(parse::<f64>("-0").map(f64::to_bits), Some((-0.0_f64).to_bits()));
         assert_eq!((parse("3.4028235e38"), parse::<f32>("3.4028236e38")), (Some(f32::MAX), None));
         assert_eq!((parse::<f32>("1e39"), parse::<f64>("1e309"), parse::<f64>("1e99999999999")), (None, None, None));
+        assert_eq!(parse("0.9999999999999999999e-99999999999"), Some(0.0_f64));
         assert_eq!((parse("65504"), parse::<f16>("70000")), (Some(f16::MAX), None));
         assert!(f32::read(b"\"NaN\"").unwrap().0.is_nan());
         assert_eq!(parse("\"-Infinity\""), Some(f64::NEG_INFINITY));

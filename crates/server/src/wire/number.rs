@@ -122,8 +122,8 @@ impl Number {
 
     /// The nearest double of a fraction whose digits are not exact as a double: by a division of integers.
     fn quotient(self) -> Option<f64> {
-        let decimals = usize::try_from(-self.exponent).ok()?;
-        let five = *FIVES.get(decimals).filter(|_| self.digit_count <= MOST_DIGITS && self.digits > 0)?;
+        let decimals = usize::try_from(self.exponent.checked_neg()?).ok()?;
+        let five = *FIVES.get(decimals).filter(|_| self.digit_count <= MOST_DIGITS)?;
         // digits / 10^decimals is quotient * 2^scale. Both sides are shifted so that the quotient has 63 bits or 64.
         let (widened, narrowed) = (self.digits.leading_zeros(), five.leading_zeros());
         let (dividend, divisor) = (u128::from(self.digits << widened) << 63, u128::from(five << narrowed));
