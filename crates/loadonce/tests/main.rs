@@ -12,6 +12,7 @@ mod engines;
 mod exit_codes;
 mod fakes;
 mod grpc;
+mod http;
 mod loading;
 mod models;
 mod platforms;
