@@ -4,8 +4,6 @@
 //! median over the rounds, and a ratio is to the first contender. Others read into a struct of `Vec<f32>`: singles by way
 //! of doubles, `serde_json` without the last bit. The number parsers get the commas for free.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot go on ends, and prints")]
-
 use std::hint::black_box;
 use std::io::Write as _;
 use std::time::{Duration, Instant};

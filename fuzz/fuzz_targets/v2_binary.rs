@@ -29,7 +29,8 @@ fuzz_target!(|content: &[u8]| {
     // An answer becomes a request by the name of its tensors.
     let rest = answer.body.strip_prefix(HEAD).expect("an answer begins like this");
     let again = Bytes::from([br#"{"inputs":["#, rest].concat());
-    let framing = answer.json_length.map_or(Framing::Json, |length| Framing::Mixed(length + again.len() - answer.body.len()));
+    let framing =
+        answer.json_length.map_or(Framing::Json, |length| Framing::Mixed(length + again.len() - answer.body.len()));
     let (_, again) = decode_request(&again, framing, &Signature::default()).expect("an answer is well formed");
     assert_eq!(again.inputs, response.outputs);
 });

@@ -61,7 +61,9 @@ fn is(tensor: &Tensor, index: usize, scalar: &Value) -> bool {
             element::<f32>(tensor, index).to_bits().abs_diff(expected.to_bits()) <= 1
         }
         (DType::Fp32, _) => is_double(element::<f32>(tensor, index).into(), scalar, |double| double),
-        (DType::Fp16, _) => is_double(element::<f16>(tensor, index).into(), scalar, |double| f16::from_f64(double).into()),
+        (DType::Fp16, _) => {
+            is_double(element::<f16>(tensor, index).into(), scalar, |double| f16::from_f64(double).into())
+        }
         (DType::Bf16, _) => {
             is_double(element::<bf16>(tensor, index).into(), scalar, |double| bf16::from_f64(double).into())
         }

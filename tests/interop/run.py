@@ -27,8 +27,9 @@ CLIENTS = {
         "grpc_services",
         "mlserver_infer",
     ],
-    "kserve": ["kserve_rest"],
-    "debian": ["curl", "h2load", "promtool"],
+    "kserve": ["kserve_rest", "kserve_grpc"],
+    "debian": ["curl", "h2load", "promtool", "slowhttptest"],
+    "schemathesis": ["schema"],
 }
 CLIENT = Path(__file__).with_name("client.py")
 

@@ -49,7 +49,9 @@ fn a_platforms_variables_are_settings_weaker_than_our_own() {
     ] {
         assert!(printed.iter().any(|printed| printed == line), "{line} in {printed:?}");
     }
-    let printed = settings(&[("SAGEMAKER_BIND_TO_PORT", "8088")], &[]);
+    let folder = Folder::new();
+    let file = folder.write("loadonce.toml", "host = '127.0.0.1'\nport = 8080\n");
+    let printed = settings(&[("SAGEMAKER_BIND_TO_PORT", "8088")], &["--config", file.to_str().unwrap()]);
     for line in ["host = \"0.0.0.0\" # SAGEMAKER_BIND_TO_PORT", "port = 8088 # SAGEMAKER_BIND_TO_PORT"] {
         assert!(printed.iter().any(|printed| printed == line), "{line} in {printed:?}");
     }

@@ -4,10 +4,9 @@
 use bytes::Bytes;
 use loadonce_core::{InferRequest, InferResponse, ModelHandle, NamedTensor, Signature};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::v2::{Answerer, Encoded, Framing, Wanted};
-use super::{WireError, from_json, v1, v2};
+use super::{Raw, WireError, from_json, v1, v2};
 
 /// The form of a request; the answer mirrors it.
 #[derive(Clone, Debug)]
@@ -20,13 +19,13 @@ pub(crate) enum Form {
 #[derive(Deserialize)]
 struct Probe<'a> {
     #[serde(borrow)]
-    inputs: Option<&'a RawValue>,
+    inputs: Option<Raw<'a>>,
     #[serde(borrow)]
-    outputs: Option<&'a RawValue>,
+    outputs: Option<Raw<'a>>,
     #[serde(borrow)]
-    instances: Option<&'a RawValue>,
+    instances: Option<Raw<'a>>,
     #[serde(borrow)]
-    predictions: Option<&'a RawValue>,
+    predictions: Option<Raw<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -36,10 +35,10 @@ struct TypedTensor {
 }
 
 /// Whether the body is v2.
-pub(crate) fn is_v2(body: &[u8]) -> bool {
+fn is_v2(body: &[u8]) -> bool {
     let Ok(probe) = from_json::<Probe<'_>>(body) else { return false };
     let tensors = probe.inputs.or(probe.outputs);
-    let typed = |value: &RawValue| serde_json::from_str::<Vec<TypedTensor>>(value.get()).is_ok();
+    let typed = |value: Raw<'_>| serde_json::from_str::<Vec<TypedTensor>>(value.get()).is_ok();
     probe.instances.is_none() && probe.predictions.is_none() && tensors.is_some_and(typed)
 }
 

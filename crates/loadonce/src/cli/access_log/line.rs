@@ -32,6 +32,9 @@ pub(super) struct Line {
     queue_us: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     run_us: Option<u64>,
+    /// Requests that shared the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<usize>,
     request_bytes: u64,
     response_bytes: u64,
     peer: String,
@@ -55,6 +58,7 @@ impl Line {
             version: prediction.map(|prediction| prediction.model.version().to_owned()),
             queue_us: timing.map(|timing| microseconds(timing.queue)),
             run_us: timing.map(|timing| microseconds(timing.run)),
+            batch: timing.map(|timing| timing.shared.requests),
             request_bytes: exchange.received,
             response_bytes: exchange.sent,
             peer: exchange.peer.to_string(),
@@ -82,6 +86,7 @@ impl Line {
         add("version", self.version.clone());
         add("queue", self.queue_us.map(|time| format!("{time}us")));
         add("run", self.run_us.map(|time| format!("{time}us")));
+        add("batch", self.batch.map(|requests| requests.to_string()));
         add("in", Some(format!("{}B", self.request_bytes)));
         add("out", Some(format!("{}B", self.response_bytes)));
         add("peer", Some(self.peer.clone()));
@@ -119,6 +124,7 @@ mod tests {
             version: Some("1".to_owned()),
             queue_us: Some(12),
             run_us: Some(80),
+            batch: Some(1),
             request_bytes: 120,
             response_bytes: 230,
             peer: "127.0.0.1:40000".to_owned(),
@@ -132,9 +138,10 @@ mod tests {
         assert_eq!(
             line().text(),
             "2026-11-21T13:30:00.000000Z 200 POST /v2/models/iris/infer HTTP/1.1 812us model=iris version=1 queue=12us \
-             run=80us in=120B out=230B peer=127.0.0.1:40000 id=abc\n"
+             run=80us batch=1 in=120B out=230B peer=127.0.0.1:40000 id=abc\n"
         );
-        let left = Line { status: None, model: None, version: None, queue_us: None, run_us: None, ..line() };
+        let left =
+            Line { status: None, model: None, version: None, queue_us: None, run_us: None, batch: None, ..line() };
         assert!(left.text().contains(" --- POST /v2/models/iris/infer HTTP/1.1 812us in=120B "), "{}", left.text());
     }
 
