@@ -100,7 +100,9 @@ def iris() -> Example:
         name="iris",
         content=export("iris", classifier, table),
         columns={table.input_name: columns},
-        labels={"output_probability": classifier.classes_.tolist()},
+        labels=dict.fromkeys(
+            ("output_label", "output_probability"), classifier.classes_.tolist()
+        ),
         samples=samples_of_table("flower", table, answer),
     )
 

@@ -13,7 +13,7 @@ seeds() {
     case $1 in
     onnx) printf '%s\n' examples/models/*/model.onnx "$CACHE"/{operators-*,conformance-*/*}/*/model.onnx ;;
     xgboost) printf '%s\n' {examples/models,"$CACHE"/conformance-*/*}/*/model.{json,ubj} ;;
-    v1 | v2 | v2_binary) printf '%s\n' "fuzz/seeds/$1"/* ;;
+    v1 | v2 | v2_binary | grpc) printf '%s\n' "fuzz/seeds/$1"/* ;;
     lightgbm) printf '%s\n' {examples/models,"$CACHE"/conformance-*/*}/*/model.txt ;;
     esac
 }

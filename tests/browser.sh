@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks at the server's page with Debian's chromium and runs the commands that it shows. Arguments go to page.py.
+# Uses the server's page with Debian's chromium and runs the commands that it shows. Arguments go to page.py.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/tools.sh

@@ -38,7 +38,7 @@ def main(python: str) -> None:
         server.wait_for_line("ready after")
         clients = commands(python)
         for name, command in clients.items():
-            run(name, command, address)
+            run(name, command, server.grpc_address() if "grpc" in name else address)
         server.stop()
     print(f"{len(clients)} example clients print the label: {', '.join(clients)}")
 

@@ -90,6 +90,11 @@ class Server:
         line = self.wait_for_line("listening on http://")
         return line.split("http://")[1].replace(",", " ").split()[0]
 
+    def grpc_address(self) -> str:
+        """The address of gRPC's own, which it has said together with the other."""
+        line = next(line for line in self.output if "gRPC on " in line)
+        return line.split("gRPC on ")[1].split(",")[0]
+
     def stop(self) -> None:
         """Tells it to stop, as a service manager does, and expects a clean end."""
         self.process.send_signal(signal.SIGTERM)

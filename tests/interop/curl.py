@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from commands import IRIS, IRIS_PATH, identity_request, output
+from served import EXAMPLES, Server
 
 CLIENT = "curl"
-CHECKED = "keep-alive, HTTP/1.0, HTTP/2, gzip, chunks, `Expect: 100-continue`, mistakes"
+CHECKED = (
+    "keep-alive, HTTP/1.0, HTTP/2, gzip, chunks, `Expect: 100-continue`, Unix domain "
+    "socket, mistakes"
+)
 OF_DEBIAN = True
 
 IDENTITY_PATH = "/v2/models/identity_FP32/infer"
@@ -96,6 +100,18 @@ def check_a_body_over_the_limit(address: str) -> None:
     answer, line = said.rsplit("\n", 1)
     assert line == "413 0", said
     assert "max-body-bytes" in json.loads(answer)["error"], answer
+
+
+def check_unix_domain_socket(_: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "socket")
+        with Server(EXAMPLES, "--port", "0", "--uds", path) as server:
+            server.wait_for_line("ready after")
+            url = f"http://server{IRIS_PATH}"
+            answer = json.loads(curl("--unix-socket", path, "-d", IRIS, url))
+            server.stop()
+        assert answer["predictions"][0]["output_label"] == "setosa"
+        assert not path.exists()
 
 
 def check_mistakes(address: str) -> None:

@@ -4,6 +4,8 @@ A client that knows nothing but the address finds the service, its messages and 
 fields, and asks a model.
 """
 
+from importlib import metadata
+
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
@@ -12,9 +14,14 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-CLIENT = "grpcio-reflection"
+CLIENT = "grpcio, its health and reflection"
+CHECKED = "health and its changes, a prediction by reflection alone, unknown methods"
 SERVICE = "inference.GRPCInferenceService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+def version() -> str:
+    return metadata.version("grpcio")
 
 
 def check_health(address: str) -> None:

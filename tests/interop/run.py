@@ -19,9 +19,17 @@ from served import DEADLINE, EXAMPLES, CheckError, Server
 
 # The modules of the clients that each environment has.
 CLIENTS = {
-    "triton": ["triton_http", "triton_http_aio", "mlserver_infer"],
-    "kserve": ["kserve_rest"],
-    "debian": ["curl", "h2load", "promtool"],
+    "triton": [
+        "triton_http",
+        "triton_http_aio",
+        "triton_grpc",
+        "triton_grpc_aio",
+        "grpc_services",
+        "mlserver_infer",
+    ],
+    "kserve": ["kserve_rest", "kserve_grpc"],
+    "debian": ["curl", "h2load", "promtool", "slowhttptest"],
+    "schemathesis": ["schema"],
 }
 CLIENT = Path(__file__).with_name("client.py")
 
@@ -45,7 +53,11 @@ def main(models: Path, results: Path, environments: dict[str, str]) -> None:
         server.wait_for_line("ready after")
         print(HEAD)
         outcomes = [
-            run_client(environments[environment], module, address)
+            run_client(
+                environments[environment],
+                module,
+                server.grpc_address() if "grpc" in module else address,
+            )
             for environment, modules in CLIENTS.items()
             for module in modules
         ]

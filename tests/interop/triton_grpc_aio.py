@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import tritonclient.grpc.aio as triton
-from triton_grpc import asked, rows
+from triton_grpc import asked, rows, version
 from values import arrays
 
+__all__ = ["version"]
+
 CLIENT = "tritonclient.grpc.aio"
+CHECKED = "health, metadata, every dtype, many at once, streams"
 
 
 def check_health_and_every_dtype(address: str) -> None:

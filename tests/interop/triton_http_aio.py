@@ -7,10 +7,10 @@ import tritonclient.http.aio as triton
 from triton_http import asked, version
 from values import arrays
 
-__all__ = ["version"]
-
 CLIENT = "tritonclient.http.aio"
 CHECKED = "health, every dtype, 200 requests at once"
+
+__all__ = ["version"]
 
 
 def check_health_and_every_dtype(address: str) -> None:

@@ -32,12 +32,15 @@ pub struct Config {
 }
 
 /// The paths that the shell answers itself, before the application's routes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Paths {
     /// 200 from the first moment: the process is there.
     pub live: &'static str,
     /// 200 while requests should be sent here.
     pub ready: &'static str,
+    /// Further paths that answer GET and HEAD as `ready` does, such as a hosting platform asks. Other methods on them are
+    /// the application's.
+    pub also_ready: Vec<String>,
     /// 200 once startup has finished, with its timings; `None` leaves the path to the application.
     pub startup: Option<&'static str>,
 }
@@ -117,7 +120,7 @@ impl Default for Config {
 
 impl Default for Paths {
     fn default() -> Self {
-        Self { live: "/health/live", ready: "/health/ready", startup: Some("/health/startup") }
+        Self { live: "/health/live", ready: "/health/ready", also_ready: Vec::new(), startup: Some("/health/startup") }
     }
 }
 

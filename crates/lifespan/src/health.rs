@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 use loadonce_core::status::{ComponentStatus, Phase, Readiness, Snapshot, Stage, StatusView};
@@ -23,32 +23,49 @@ pub(crate) struct Health {
     status: StatusView,
 }
 
+/// The paths of the shell's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    Live,
+    Ready,
+    Startup,
+}
+
 impl Health {
     pub(crate) fn new(paths: Paths, resources_key: &'static str, status: StatusView) -> Self {
         Self { paths, resources_key, status }
     }
 
-    /// Whether the path is one of the shell's own.
-    pub(crate) fn is_probe(&self, path: &str) -> bool {
-        path == self.paths.live || path == self.paths.ready || self.paths.startup == Some(path)
+    /// Which probe a request is, if it is one; its path may end in a slash.
+    pub(crate) fn probe(&self, method: &Method, path: &str) -> Option<Probe> {
+        let Paths { live, ready, startup, .. } = &self.paths;
+        let is = |own: &str| path == own || path.strip_suffix('/') == Some(own);
+        if is(live) {
+            Some(Probe::Live)
+        } else if is(ready) || self.is_also_ready(method, path) {
+            Some(Probe::Ready)
+        } else {
+            startup.is_some_and(is).then_some(Probe::Startup)
+        }
     }
 
-    /// The answer, where the path is one of the shell's own.
-    pub(crate) fn answer(&self, method: &Method, path: &str) -> Option<Response> {
-        let (status, body) = if path == self.paths.live {
-            (StatusCode::OK, json!({ "live": true }))
-        } else if path == self.paths.ready {
-            self.ready()
-        } else if self.paths.startup == Some(path) {
-            self.startup()
-        } else {
-            return None;
+    /// The answer to a probe.
+    pub(crate) fn answer(&self, method: &Method, probe: Probe) -> Response {
+        let (status, body) = match probe {
+            Probe::Live => (StatusCode::OK, json!({ "live": true })),
+            Probe::Ready => self.ready(),
+            Probe::Startup => self.startup(),
         };
-        Some(match *method {
+        match *method {
             Method::GET => respond(status, &body),
             Method::HEAD => without_body(respond(status, &body)),
-            _ => not_allowed(method),
-        })
+            Method::OPTIONS => allowing(StatusCode::NO_CONTENT.into_response()),
+            _ => allowing(not_allowed(method)),
+        }
+    }
+
+    fn is_also_ready(&self, method: &Method, path: &str) -> bool {
+        matches!(*method, Method::GET | Method::HEAD) && self.paths.also_ready.iter().any(|also| also == path)
     }
 
     fn ready(&self) -> (StatusCode, Value) {
@@ -95,9 +112,11 @@ pub(crate) fn error(status: StatusCode, text: &str) -> Response {
 }
 
 fn not_allowed(method: &Method) -> Response {
-    let mut response =
-        error(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not allowed here, only GET and HEAD"));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    error(StatusCode::METHOD_NOT_ALLOWED, &format!("{method} is not allowed here, only GET and HEAD"))
+}
+
+fn allowing(mut response: Response) -> Response {
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
     response
 }
 

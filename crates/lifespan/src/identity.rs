@@ -43,6 +43,16 @@ impl Identity {
         self.id.to_str().unwrap_or_default()
     }
 
+    /// For everything that is logged on the way to the answer. Its level is that of errors, so that it is there for
+    /// whatever is logged at all.
+    pub(crate) fn span(&self) -> tracing::Span {
+        let span = tracing::error_span!("request", id = self.id(), trace_id = tracing::field::Empty);
+        if let Some(trace) = self.trace {
+            span.record("trace_id", tracing::field::display(format_args!("{:032x}", trace.trace_id)));
+        }
+        span
+    }
+
     pub(crate) fn header(&self) -> HeaderValue {
         self.id.clone()
     }

@@ -87,7 +87,7 @@ impl Config {
     pub async fn bind_with(self, meanwhile: impl FnOnce(StatusView) -> Router) -> Result<Bound, BindError> {
         let (addresses, sockets) = self.take_addresses()?;
         let board = Arc::new(Board::new(self.rules));
-        let health = Health::new(self.paths, self.resources_key, board.view());
+        let health = Health::new(self.paths.clone(), self.resources_key, board.view());
         let meanwhile = shell::meanwhile(meanwhile(board.view()), board.view());
         let shell = Arc::new(Shell::new(health, meanwhile));
         let (commander, orders) = Commander::new(self.drain.linger);

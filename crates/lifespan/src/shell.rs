@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use loadonce_core::status::StatusView;
 use tower::ServiceExt as _;
 
@@ -40,14 +40,15 @@ impl Shell {
     }
 
     /// Whether the shell itself answers that path.
-    pub(crate) fn is_probe(&self, path: &str) -> bool {
-        self.health.is_probe(path)
+    pub(crate) fn is_probe(&self, method: &Method, path: &str) -> bool {
+        self.health.probe(method, path).is_some()
     }
 
     /// Answers one request.
     pub(crate) async fn answer(&self, peer: Peer, mut request: Request<Body>) -> Response {
-        if let Some(response) = self.health.answer(request.method(), request.uri().path()) {
-            return response;
+        let method = request.method();
+        if let Some(probe) = self.health.probe(method, request.uri().path()) {
+            return self.health.answer(method, probe);
         }
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
         request.extensions_mut().insert(ConnectInfo(peer));

@@ -204,6 +204,7 @@ impl Client {
             .collect();
         let length = match method {
             "HEAD" => 0,
+            _ if status == 204 => 0,
             _ => headers["content-length"].parse().unwrap(),
         };
         while self.received.len() < length {

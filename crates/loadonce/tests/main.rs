@@ -5,13 +5,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod access_log;
 mod configuration;
 mod draining;
 mod engines;
 mod exit_codes;
 mod fakes;
+mod grpc;
+mod http;
 mod loading;
 mod models;
+mod platforms;
 mod support;
 mod v1;
 mod wrong_files;

@@ -82,7 +82,12 @@ impl Api {
 
     /// Every route over HTTP but its health, which the lifespan shell answers.
     pub fn routes(self) -> Router {
-        http::routes(self)
+        http::routes(self, None)
+    }
+
+    /// The same, and the only model's predictions (v1, rows or columns) at a path that a hosting platform chooses.
+    pub fn routes_and(self, predict_path: &str) -> Router {
+        http::routes(self, Some(predict_path))
     }
 
     /// Every route over gRPC, to be merged with those over HTTP: one port can serve both.

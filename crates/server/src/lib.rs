@@ -11,6 +11,7 @@ pub mod wire;
 pub mod samples;
 pub mod report;
 mod error;
+mod explain;
 mod facts;
 mod grpc;
 mod openapi;

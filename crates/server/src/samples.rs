@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use loadonce_core::sample::{Sample, SampleSource, Tolerance};
-use loadonce_core::{InferRequest, LoadError, LoadErrorKind, NamedTensor, Signature};
+use loadonce_core::{LoadError, LoadErrorKind, Signature};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::wire::{WireError, from_json, v1, v2};
+use crate::wire::{WireError, either, from_json};
 
 /// A folder of sample files, read in alphabetical order; a folder that does not exist has none.
 #[derive(Clone, Debug)]
@@ -46,25 +46,6 @@ struct SampleFile<'a> {
 struct ToleranceFields {
     absolute: f64,
     relative: f64,
-}
-
-/// Enough of a body to tell whether it is v2, whose tensors are a list with datatypes.
-#[derive(Deserialize)]
-struct Probe<'a> {
-    #[serde(borrow)]
-    inputs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    outputs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    instances: Option<&'a RawValue>,
-    #[serde(borrow)]
-    predictions: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct TypedTensor {
-    #[serde(rename = "datatype")]
-    _datatype: String,
 }
 
 #[derive(Deserialize)]
@@ -123,8 +104,10 @@ fn read_file(path: &Path, signature: &Signature) -> Result<Sample, LoadError> {
 
 fn parse(name: String, text: &[u8], signature: &Signature) -> Result<Sample, WireError> {
     let file = split(text)?;
-    let request = decode_request(file.request, signature).map_err(|error| error.within("request."))?;
-    let expected = file.response.map(|response| decode_response(response, signature)).transpose();
+    let body = Bytes::copy_from_slice(file.request.get().as_bytes());
+    let (_, request) = either::decode_request(&body, signature).map_err(|error| error.within("request."))?;
+    let response = |response: &RawValue| either::decode_outputs(response.get().as_bytes(), signature);
+    let expected = file.response.map(response).transpose();
     let ToleranceFields { absolute, relative } = file.tolerance;
     Ok(Sample {
         name,
@@ -146,27 +129,6 @@ fn split(text: &[u8]) -> Result<SampleFile<'_>, WireError> {
         response: None,
         tolerance: ToleranceFields::default(),
     })
-}
-
-fn decode_request(request: &RawValue, signature: &Signature) -> Result<InferRequest, WireError> {
-    let body = request.get().as_bytes();
-    if is_v2(body) {
-        let body = Bytes::copy_from_slice(body);
-        return v2::decode_request(&body, v2::Framing::Json, signature).map(|(_, request)| request);
-    }
-    v1::decode_request(body, signature).map(|(_, request)| request)
-}
-
-fn decode_response(response: &RawValue, signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
-    let body = response.get().as_bytes();
-    if is_v2(body) { v2::decode_outputs(body) } else { v1::decode_outputs(body, signature) }
-}
-
-fn is_v2(body: &[u8]) -> bool {
-    let Ok(probe) = from_json::<Probe<'_>>(body) else { return false };
-    let tensors = probe.inputs.or(probe.outputs);
-    let typed = |value: &RawValue| serde_json::from_str::<Vec<TypedTensor>>(value.get()).is_ok();
-    probe.instances.is_none() && probe.predictions.is_none() && tensors.is_some_and(typed)
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> LoadError {

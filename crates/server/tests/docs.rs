@@ -28,7 +28,7 @@ async fn every_operation_of_the_document_is_served_and_answers_as_declared() {
     assert_eq!(document["openapi"], "3.1.0");
     for (method, path, operation) in operations(&document) {
         // The shell around the API answers these.
-        if path.starts_with("/v2/health/") {
+        if path.starts_with("/v2/health/") || path == "/ping" {
             continue;
         }
         let path = path.replace("{name}", "m").replace("{version}", "1");

@@ -77,6 +77,7 @@ async fn a_deadline_is_kept() {
     let status = answer.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
     assert!(status.message().starts_with("model 'm' did not answer within "), "{status}");
+    assert!(!status.message().ends_with("within 60000 ms"), "the model's own limit: {status}");
     fake.open_gate();
     let mut request = tonic::Request::new(typed(&[1, 2], &[1.0, 0.0]));
     request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());

@@ -11,6 +11,7 @@ mod grpc_calls;
 mod json;
 mod methods;
 mod parity;
+mod platform;
 mod predict;
 mod rpc;
 mod support;

@@ -99,6 +99,21 @@ async fn a_failed_model_is_known_but_unavailable() {
 }
 
 #[tokio::test]
+async fn who_asks_is_told_what_became_of_the_request() {
+    let served = Served::one().await;
+    let told = async |builder: http::request::Builder| {
+        let body = axum::body::Body::from(v2("[1,2]", "FP32", "[1,2]"));
+        served.exchange(builder.method("POST").uri("/v2/models/m/infer").body(body).unwrap()).await.headers
+    };
+    let headers = told(http::Request::builder().header("loadonce-explain", "1")).await;
+    assert_eq!(headers["loadonce-batch"], "1");
+    for name in ["loadonce-queue-us", "loadonce-run-us"] {
+        assert!(headers[name].to_str().unwrap().parse::<u64>().is_ok(), "{headers:?}");
+    }
+    assert!(told(http::Request::builder()).await.keys().all(|name| !name.as_str().starts_with("loadonce-")));
+}
+
+#[tokio::test]
 async fn a_response_brings_what_is_known_of_its_prediction() {
     let served = Served::one().await;
     let known = async |path: &str, body: String| {

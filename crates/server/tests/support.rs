@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 pub(crate) struct Served {
     pub(crate) models: Models,
     pub(crate) router: Router,
+    pub(crate) api: Api,
     pub(crate) board: Board,
 }
 
@@ -55,7 +56,14 @@ impl Served {
         board.enter(Phase::Ready);
         let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits);
-        Self { models, router: api.clone().routes().merge(api.grpc_routes()), board }
+        Self { models, router: api.clone().routes().merge(api.clone().grpc_routes()), api, board }
+    }
+
+    /// One good fake, `m`, with predictions at a further path.
+    pub(crate) async fn with_predict_path(path: &str) -> Self {
+        let served = Self::one().await;
+        let router = served.api.clone().routes_and(path).merge(served.api.clone().grpc_routes());
+        Self { router, ..served }
     }
 
     /// One good fake, `m`.

@@ -58,12 +58,7 @@ impl Connection {
         let upload = Arc::clone(&in_flight.upload);
         let mut request = request.map(|body| Body::new(PacedBody::new(body, self.pace, Arc::clone(&upload))));
         request.extensions_mut().insert(identity.clone());
-        // As an error, so that whatever is logged at all says which request it belongs to.
-        let span = tracing::error_span!("request", id = identity.id(), trace_id = tracing::field::Empty);
-        if let Some(trace) = identity.trace {
-            span.record("trace_id", format_args!("{:032x}", trace.trace_id));
-        }
-        let mut response = self.shell.answer(self.peer, request).instrument(span).await;
+        let mut response = self.shell.answer(self.peer, request).instrument(identity.span()).await;
         upload.answer_began();
         if upload.is_too_slow() {
             // Whatever the application made of a body that broke off.
@@ -98,7 +93,7 @@ impl InFlight {
         connection.activity.request_began(request.version() == Version::HTTP_2);
         connection.shell.tally.started();
         let observed = connection.observer.clone().map(|observer| {
-            let is_probe = connection.shell.is_probe(request.uri().path());
+            let is_probe = connection.shell.is_probe(request.method(), request.uri().path());
             Box::new(Observed::new(observer, Exchange::begun(request, connection.peer, identity, is_probe)))
         });
         Self { connection, upload: Arc::default(), answered: false, observed }

@@ -64,6 +64,8 @@ struct Serve {
     uds: Option<String>,
     #[command(flatten)]
     grpc: GrpcFlags,
+    #[command(flatten)]
+    paths: PathFlags,
     /// Time to go on answering after being told to stop, for load balancers to notice [default: 0s]
     #[arg(long, value_name = "TIME")]
     drain_delay: Option<String>,
@@ -88,6 +90,16 @@ struct GrpcFlags {
     /// Largest message over gRPC [default: 67108864]
     #[arg(long, value_name = "BYTES")]
     max_grpc_message_bytes: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct PathFlags {
+    /// A further path that answers probes as /v2/health/ready and /ping do
+    #[arg(long, value_name = "PATH")]
+    health_path: Option<String>,
+    /// A further path that takes predictions of the only model, as /v1/models/NAME:predict does
+    #[arg(long, value_name = "PATH")]
+    predict_path: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -162,9 +174,10 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve { load, host, port, uds, grpc, drain_delay, drain_timeout, http } = *serve;
+                let Serve { load, host, port, uds, grpc, drain_delay, drain_timeout, http, paths } = *serve;
                 let mut arguments = load.arguments(Action::Serve);
                 arguments.add(grpc.flags());
+                arguments.add(paths.flags());
                 arguments.add([
                     ("host", host),
                     ("port", port),
@@ -224,6 +237,12 @@ impl GrpcFlags {
             ("grpc", self.no_grpc.then(|| "false".to_owned())),
             ("max_grpc_message_bytes", self.max_grpc_message_bytes),
         ]
+    }
+}
+
+impl PathFlags {
+    fn flags(self) -> [(&'static str, Option<String>); 2] {
+        [("health_path", self.health_path), ("predict_path", self.predict_path)]
     }
 }
 

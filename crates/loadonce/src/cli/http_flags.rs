@@ -6,6 +6,9 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Bounds of HTTP")]
 pub(super) struct HttpFlags {
+    /// A line on stdout for each answer: off, text or json [default: off]
+    #[arg(long, value_name = "FORM")]
+    access_log: Option<String>,
     /// Largest request body [default: 67108864]
     #[arg(long, value_name = "BYTES")]
     max_body_bytes: Option<String>,
@@ -43,8 +46,9 @@ pub(super) struct HttpFlags {
 
 impl HttpFlags {
     /// Each with the name of its setting.
-    pub(super) fn flags(self) -> [(&'static str, Option<String>); 11] {
+    pub(super) fn flags(self) -> [(&'static str, Option<String>); 12] {
         [
+            ("access_log", self.access_log),
             ("max_body_bytes", self.max_body_bytes),
             ("max_connections", self.max_connections),
             ("header_timeout", self.header_timeout),

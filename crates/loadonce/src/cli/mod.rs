@@ -1,5 +1,6 @@
 //! The program: arguments, settings, wiring, exit codes.
 
+mod access_log;
 mod args;
 mod check;
 mod engines;

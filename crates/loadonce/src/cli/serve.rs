@@ -8,12 +8,13 @@ use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Address, BindError, Bound, Config, Drain, Failed, Loaded, Paths, Report, Shutdown, Startup, StartupErrorKind,
-    signals,
+    Address, BindError, Bound, Config, Drain, Failed, Loaded, Observer, Paths, Report, Shutdown, Startup,
+    StartupErrorKind, signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
 use loadonce_server::{Api, Telemetry};
 
+use super::access_log::AccessLog;
 use super::exit::Exit;
 use super::narrate::Narrator;
 use super::output::say;
@@ -23,37 +24,59 @@ use crate::{InstalledEngines, load_models};
 
 /// Serves until told to stop.
 pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
+    let Some((observer, writer)) = AccessLog::start(settings.access_log) else {
+        let report = serve_observed(&settings, engines, None).await?;
+        return Ok(close(&settings, &report));
+    };
+    let served = serve_observed(&settings, engines, Some(Arc::new(observer))).await;
+    // A reader who does not read the log would hold the last word up too.
+    let is_read = writer.finish().await;
+    served.map(|report| if is_read { close(&settings, &report) } else { exit_of(&report) })
+}
+
+async fn serve_observed(
+    settings: &Settings,
+    engines: Arc<InstalledEngines>,
+    observer: Option<Arc<dyn Observer>>,
+) -> Result<Report, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
-    let specs = find(&settings)?;
-    let bound = config(&settings).bind_with(|status| meanwhile(&settings, &Telemetry::new(status))).await;
-    let bound = bound.map_err(|error| not_bound(&settings, &error))?;
-    announce(&settings, bound.addresses(), specs.len());
+    let specs = find(settings)?;
+    let config = Config { observer, ..config(settings) };
+    let bound = config.bind_with(|status| meanwhile(settings, &Telemetry::new(status))).await;
+    let bound = bound.map_err(|error| not_bound(settings, &error))?;
+    announce(settings, bound.addresses(), specs.len());
     if let Some(line) = engines.announcement().filter(|_| settings.log == LogFormat::Text) {
         say(&format!("  {line}"));
     }
     // Its own, because no prediction is counted while loading.
     let telemetry = Telemetry::new(bound.status());
-    let loaded = load(&settings, bound, (specs, engines), &mut shutdown).await?;
+    let loaded = load(settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
     let limits =
         loadonce_server::Limits { body_bytes: settings.max_body_bytes, message_bytes: settings.max_grpc_message_bytes };
     let api = move |registry| Api::new(registry, telemetry, limits);
-    let report = loaded.serve(|registry| routes(&settings, api(registry)), shutdown).await;
+    let report = loaded.serve(|registry| routes(settings, api(registry)), shutdown).await;
     herald.abort();
-    Ok(close(&settings, &report))
+    Ok(report)
 }
 
 fn config(settings: &Settings) -> Config {
     Config {
         listen: settings.listeners().into_iter().map(|(_, address)| address).collect(),
-        paths: Paths { live: "/v2/health/live", ready: "/v2/health/ready", startup: None },
+        paths: paths(settings),
         rules: rules(settings),
         drain: Drain { delay: settings.drain_delay, timeout: settings.drain_timeout, ..Drain::default() },
         limits: settings.limits,
         resources_key: "models",
         ..Config::default()
     }
+}
+
+/// Where probes ask: `/ping` is SageMaker's path, another one may be the platform's choice.
+fn paths(settings: &Settings) -> Paths {
+    let also_ready = settings.health_path.iter().cloned().chain(["/ping".to_owned()]).collect();
+    Paths { live: "/v2/health/live", ready: "/v2/health/ready", also_ready, startup: None }
 }
 
 /// What answers while models are loading.
@@ -64,7 +87,11 @@ fn meanwhile(settings: &Settings, telemetry: &Telemetry) -> Router {
 
 /// What answers once they are loaded.
 fn routes(settings: &Settings, api: Api) -> Router {
-    let routes = settings.cors_origins.clone().allow(api.clone().routes());
+    let http = match &settings.predict_path {
+        Some(path) => api.clone().routes_and(path),
+        None => api.clone().routes(),
+    };
+    let routes = settings.cors_origins.clone().allow(http);
     if settings.grpc { routes.merge(api.grpc_routes()) } else { routes }
 }
 
@@ -179,6 +206,10 @@ fn close(settings: &Settings, report: &Report) -> Exit {
     if settings.log == LogFormat::Text {
         say(&report.to_string());
     }
+    exit_of(report)
+}
+
+fn exit_of(report: &Report) -> Exit {
     if report.is_clean() { Exit::Fine } else { Exit::Interrupted }
 }
 

@@ -46,11 +46,17 @@ impl Client {
     pub(crate) fn send(&mut self, method: &str, path: &str, body: &str) -> io::Result<Response> {
         let length = body.len();
         let request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n{body}");
-        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.write(&request)?;
         self.receive()
     }
 
-    fn receive(&mut self) -> io::Result<Response> {
+    /// Sends these bytes as they are.
+    pub(crate) fn write(&mut self, bytes: &str) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_bytes())
+    }
+
+    /// Reads one answer.
+    pub(crate) fn receive(&mut self) -> io::Result<Response> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status in '{status_line}'")))?;

@@ -26,6 +26,7 @@ pub(crate) struct Ended {
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    grpc_address: Option<SocketAddr>,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
 }
@@ -69,17 +70,30 @@ impl Server {
 
     /// Starts `serve` on that port with these further arguments.
     pub(crate) fn start_at<S: AsRef<std::ffi::OsStr>>(port: u16, arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::start_under(&[], port, arguments)
+    }
+
+    /// Starts `serve` on that port with these variables and further arguments.
+    pub(crate) fn start_under<S: AsRef<std::ffi::OsStr>>(
+        variables: &[(&str, &str)],
+        port: u16,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         let mut command = binary();
-        command.args(["serve", "--port", &port.to_string()]).args(arguments);
+        command.args(["serve", "--port", &port.to_string()]).args(arguments).envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
         let stderr = drain(child.stderr.take().unwrap());
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let address = listening(&mut stdout);
-        Self { child, address, stdout: Some(drain(stdout)), stderr: Some(stderr) }
+        let (address, grpc_address) = listening(&mut stdout);
+        Self { child, address, grpc_address, stdout: Some(drain(stdout)), stderr: Some(stderr) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub(crate) fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc_address
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -126,12 +140,12 @@ pub(crate) fn until(mut state: impl FnMut() -> bool) {
     }
 }
 
-/// The address in `... listening on http://ADDRESS and unix:PATH, ...`.
-fn listening(stdout: &mut BufReader<ChildStdout>) -> SocketAddr {
+/// The addresses in `... listening on http://ADDRESS and unix:PATH, gRPC on ADDRESS, ...`.
+fn listening(stdout: &mut BufReader<ChildStdout>) -> (SocketAddr, Option<SocketAddr>) {
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    let address = line.split("http://").nth(1).and_then(|rest| rest.split([',', ' ']).next()?.parse().ok());
-    address.unwrap_or_else(|| panic!("no address in '{line}'"))
+    let behind = |word| line.split(word).nth(1).and_then(|rest| rest.split([',', ' ']).next()?.parse().ok());
+    (behind("http://").unwrap_or_else(|| panic!("no address in '{line}'")), behind("gRPC on "))
 }
 
 fn drain(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {

@@ -18,6 +18,7 @@ use super::call::{Bound, Call, answer_all, answer_one};
 use super::model;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::explain;
 use crate::predict::{Asked, Format, Prediction, Received, offload, predict};
 use crate::wire::grpc::proto::{ModelInferRequest, ModelInferResponse, ModelStreamInferResponse};
 use crate::wire::grpc::{Form, decode_message, decode_request, encode_response};
@@ -33,6 +34,7 @@ const AT_ONCE: usize = 16;
 const LINGER: Duration = Duration::from_millis(500);
 
 pub(super) async fn one(State(api): State<Api>, request: Request) -> Response {
+    let is_asked = explain::is_asked(request.headers());
     let (api, known) = (&api, OnceLock::new());
     let answer = async |call, message| {
         let (message, size) = decoded(api, call, message).await?;
@@ -42,7 +44,7 @@ pub(super) async fn one(State(api): State<Api>, request: Request) -> Response {
     };
     let mut response = answer_one(request, bound(api), answer).await;
     if let Some(prediction) = known.into_inner() {
-        response.extensions_mut().insert(prediction);
+        explain::attach(prediction, is_asked, &mut response);
     }
     response
 }

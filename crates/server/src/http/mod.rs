@@ -4,6 +4,7 @@ mod body;
 mod compression;
 mod cors;
 mod docs;
+mod platform;
 mod predict;
 mod slash;
 mod target;
@@ -22,11 +23,21 @@ use crate::error::{ApiError, ApiErrorKind};
 use crate::grpc;
 
 pub use self::cors::{NoOrigin, Origins};
+pub(crate) use self::platform::TARGET_MODEL;
 
-/// Every route over HTTP but its health.
-pub(crate) fn routes(api: Api) -> Router {
+/// Every route over HTTP but its health; at `predict_path` predictions of the only model.
+pub(crate) fn routes(api: Api, predict_path: Option<&str>) -> Router {
+    let routes = slash::tolerate(protocol_routes(api.clone()));
+    let routes = match predict_path {
+        Some(path) => platform::with_predict_path(path, api, routes),
+        None => routes,
+    };
+    routes.layer(compression::unpack()).layer(compression::pack())
+}
+
+fn protocol_routes(api: Api) -> Router {
     let telemetry = telemetry_routes(api.telemetry().clone());
-    let routes = Router::new()
+    Router::new()
         .route("/", get(docs::page))
         .route("/docs", get(docs::page))
         .route("/docs/", get(docs::to_page))
@@ -54,10 +65,10 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/v1/models/{name}/versions/{version}/metadata", get(v1::metadata))
         .route("/v1/models/{name}/labels/{label}", get(v1::no_labels).post(v1::no_labels))
         .route("/v1/models/{name}/labels/{label}/metadata", get(v1::no_labels))
+        .route("/invocations", post(platform::invocations))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
-        .merge(telemetry);
-    slash::tolerate(routes).layer(compression::unpack()).layer(compression::pack())
+        .merge(telemetry)
 }
 
 /// The routes that need no models.

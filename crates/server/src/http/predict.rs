@@ -13,6 +13,7 @@ use super::body;
 use super::target::Target;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::explain;
 use crate::predict::{Asked, Format, Received};
 use crate::wire::WireError;
 use crate::wire::v2::{Encoded, HEADER_LENGTH};
@@ -39,7 +40,7 @@ where
     let (result, prediction) = crate::predict::predict(api, asked, body, format).await;
     let mut response = result.map_or_else(ApiError::into_response, respond);
     if let Some(prediction) = prediction {
-        response.extensions_mut().insert(prediction);
+        explain::attach(prediction, explain::is_asked(&head.headers), &mut response);
     }
     response
 }

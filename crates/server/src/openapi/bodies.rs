@@ -83,6 +83,8 @@ fn v2() -> Schemas {
     let parameter = json!({ "type": ["string", "number", "boolean"] });
     let parameters = |known: Value| json!({ "type": "object", "properties": known, "additionalProperties": parameter });
     let microseconds = json!({ "type": "integer", "minimum": 0, "description": "Microseconds; 0 is no limit." });
+    let priority =
+        json!({ "type": "integer", "minimum": 0, "description": "The lower is run first; 0 is the default." });
     let classes = json!({ "type": "integer", "minimum": 0, "description": "Name this many best classes of each row." });
     let tensor = [("name", text("")), ("shape", lengths()), ("datatype", text("")), ("data", json!({}))];
     let output = json!({
@@ -102,7 +104,10 @@ fn v2() -> Schemas {
     request["properties"]["outputs"] = list(&output);
     let response = [("model_name", text("")), ("model_version", text("")), ("outputs", list(&reference("Tensor")))];
     vec![
-        ("Parameters", parameters(json!({ "timeout": microseconds, "binary_data_output": flag() }))),
+        (
+            "Parameters",
+            parameters(json!({ "timeout": microseconds, "priority": priority, "binary_data_output": flag() })),
+        ),
         ("OutputParameters", parameters(json!({ "binary_data": flag(), "classification": classes }))),
         ("Classes", record(classified)),
         ("Tensor", record(tensor)),

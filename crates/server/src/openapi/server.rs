@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::answers::{BODY, LOADED, MODEL, PREDICTION, responses};
 use super::{Parts, bodies, reference, v2};
 use crate::error::ApiErrorKind;
+use crate::http::TARGET_MODEL;
 use crate::metrics;
 
 /// What the document says about the server.
@@ -51,6 +52,7 @@ const OPERATIONS: &[Operation] = &[
         errors: &[],
         ..get("/v2/health/live", "server_live", "Whether the process lives", Json("Live"))
     },
+    Operation { tag: HEALTH, ..get(PING, "ping", "The same, where SageMaker asks", Json("Ready")) },
     Operation { tag: HEALTH, ..get(READY, "server_ready", "Whether every declared model answers", Json("Ready")) },
     get("/v2", "server_metadata", "Name, version and extensions of the server", Json("ServerMetadata")),
     Operation { errors: &[], ..get("/v2/startup", "startup", "How the startup went, model by model", Json("Startup")) },
@@ -67,6 +69,12 @@ const OPERATIONS: &[Operation] = &[
         body: Some("IndexRequest"),
         errors: BODY,
         ..get("/v2/repository/index", "index", "The models, and whether they are ready", Json("Index"))
+    },
+    Operation {
+        tag: MODELS,
+        body: Some("PredictRequest"),
+        errors: PREDICTION,
+        ..get(INVOCATIONS, "invocations", "Predict with the only model, as SageMaker asks", Json("PredictResponse"))
     },
 ];
 
@@ -103,8 +111,12 @@ const OF_A_VERSION: &[Operation] = &[
     },
 ];
 
-/// Its answer tells what is waited for.
+/// Their answers tell what is waited for.
 const READY: &str = "/v2/health/ready";
+const PING: &str = "/ping";
+
+/// It takes and gives CSV too.
+const INVOCATIONS: &str = "/invocations";
 
 /// The schema of a body that may have tensors behind it.
 const TENSORS: &str = "InferRequest";
@@ -151,14 +163,28 @@ impl Operation {
         if let Some(schema) = self.body {
             operation["requestBody"] = json!({ "content": { "application/json": { "schema": reference(schema) } } });
         }
-        if self.path == READY {
+        if matches!(self.path, READY | PING) {
             operation["responses"]["503"] = json_response("Not yet, or no more", "NotReady");
         }
         if self.body == Some(TENSORS) {
             v2::allow_binary(&mut operation);
         }
+        if self.path == INVOCATIONS {
+            allow_csv(&mut operation);
+        }
         operation
     }
+}
+
+/// Rows as lines, and a model that is named where several are served.
+fn allow_csv(operation: &mut Value) {
+    let description = "The model that is meant, where several are served.";
+    operation["parameters"] = json!([
+        { "name": TARGET_MODEL, "in": "header", "description": description, "schema": { "type": "string" } }
+    ]);
+    let lines = json!({ "schema": { "type": "string" } });
+    operation["requestBody"]["content"]["text/csv"] = lines.clone();
+    operation["responses"]["200"]["content"]["text/csv"] = lines;
 }
 
 fn json_response(description: &str, schema: &str) -> Value {

@@ -11,6 +11,7 @@ mod shape;
 mod classification;
 mod wanted;
 mod parameters;
+pub(crate) mod either;
 pub(crate) mod raw;
 pub mod grpc;
 pub mod v1;

@@ -7,7 +7,7 @@ use loadonce_server::NoOrigin;
 use super::Settings;
 use super::value::PATH_SEPARATOR;
 use super::value::{
-    bounded, duration, library, parse, path, port, quoted, show_duration, show_library, show_path, show_port,
+    bounded, duration, library, parse, path, port, quoted, show_duration, show_library, show_path, show_port, url_path,
 };
 
 /// How one setting is read and shown.
@@ -50,6 +50,16 @@ pub(super) const KEYS: &[Key] = &[
         name: "uds",
         set: |settings, text| path(text).map(|value| settings.uds = Some(value)),
         show: |settings| settings.uds.as_deref().map(show_path),
+    },
+    Key {
+        name: "health_path",
+        set: |settings, text| url_path(text).map(|value| settings.health_path = Some(value)),
+        show: |settings| settings.health_path.as_deref().map(quoted),
+    },
+    Key {
+        name: "predict_path",
+        set: |settings, text| url_path(text).map(|value| settings.predict_path = Some(value)),
+        show: |settings| settings.predict_path.as_deref().map(quoted),
     },
     Key {
         name: "grpc",
@@ -100,6 +110,11 @@ pub(super) const KEYS: &[Key] = &[
         name: "log",
         set: |settings, text| text.parse().map(|value| settings.log = value),
         show: |settings| Some(quoted(settings.log.as_str())),
+    },
+    Key {
+        name: "access_log",
+        set: |settings, text| text.parse().map(|value| settings.access_log = value),
+        show: |settings| Some(quoted(settings.access_log.as_str())),
     },
     Key {
         name: "threads",

@@ -1,4 +1,4 @@
-//! The four layers, laid over each other.
+//! The layers, laid over each other.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::keys::{KEYS, Key};
 use super::value::PATH_SEPARATOR;
-use super::{Settings, Source};
+use super::{Settings, Source, platform};
 
 const PREFIX: &str = "LOADONCE_";
 
@@ -29,13 +29,14 @@ pub(crate) struct Layers {
 pub(crate) struct Mistakes(pub(crate) Vec<String>);
 
 /// A layer as text by key.
-type Entries = Vec<(String, String, Source)>;
+pub(super) type Entries = Vec<(String, String, Source)>;
 
 impl Layers {
     /// Resolves the layers; the error has every mistake in all of them.
     pub(crate) fn resolve(self) -> Result<Settings, Mistakes> {
         let mut mistakes = Vec::new();
         let mut entries = self.file_entries(&mut mistakes);
+        entries.extend(platform::entries(&self.environment));
         entries.extend(self.environment_entries());
         entries.extend(self.flags.into_iter().map(|(key, text)| {
             let flag = match key {

@@ -1,10 +1,11 @@
-//! Settings: typed as given by four layers, resolved in one place, each with its source.
+//! Settings: typed as given by five layers, resolved in one place, each with its source.
 //!
-//! The order is defaults, then the configuration file, then `LOADONCE_*`, then flags. Unknown keys are refused, and all
-//! mistakes of all layers are told at once.
+//! The order is defaults, then the configuration file, then the variables of a hosting platform, then `LOADONCE_*`, then
+//! flags. Unknown keys are refused, and all mistakes of all layers are told at once.
 
 mod keys;
 mod layers;
+mod platform;
 mod value;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use loadonce_lifespan::{Address, Limits};
 use loadonce_server::Origins;
 
 use self::keys::KEYS;
+use crate::cli::access_log::AccessLogForm;
 use crate::engines::EngineOptions;
 
 pub(crate) use self::layers::{Layers, Mistakes};
@@ -41,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) grpc_port: Option<u16>,
     /// A Unix domain socket of its own for it.
     pub(crate) grpc_uds: Option<PathBuf>,
+    pub(crate) health_path: Option<String>,
+    pub(crate) predict_path: Option<String>,
     pub(crate) keep_going: bool,
     pub(crate) allow_empty: bool,
     pub(crate) startup_timeout: Option<Duration>,
@@ -48,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) drain_timeout: Duration,
     pub(crate) startup_report: Option<PathBuf>,
     pub(crate) log: LogFormat,
+    pub(crate) access_log: AccessLogForm,
     pub(crate) threads: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_grpc_message_bytes: usize,
@@ -76,6 +81,8 @@ impl Default for Settings {
             grpc: true,
             grpc_port: Some(8001),
             grpc_uds: None,
+            health_path: None,
+            predict_path: None,
             keep_going: false,
             allow_empty: false,
             startup_timeout: None,
@@ -83,6 +90,7 @@ impl Default for Settings {
             drain_timeout: Duration::from_secs(30),
             startup_report: None,
             log: LogFormat::Text,
+            access_log: AccessLogForm::Off,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body_bytes: 64 << 20,
             max_grpc_message_bytes: 64 << 20,

@@ -68,6 +68,15 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(text.into()) }
 }
 
+/// The path of a URL, as it stands in requests.
+pub(super) fn url_path(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"?#".contains(&byte);
+    if text.starts_with('/') && text.bytes().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected a URL's path such as /predict, got '{text}'"))
+}
+
 /// A port, or `off` for none.
 pub(super) fn port(text: &str) -> Result<Option<u16>, String> {
     match text {

@@ -81,8 +81,8 @@ function cell(value, isShare) {
   return shown;
 }
 
-/** Six digits are enough to look at; whole numbers keep all. */
-const rounded = (exact) => (/[.eE]/.test(exact) ? String(Number(Number(exact).toPrecision(6))) : exact);
+/** Six digits are enough to look at; whole numbers keep all, and what is no number its text. */
+const rounded = (exact) => (/^-?\d+[.eE]/.test(exact) ? String(Number(Number(exact).toPrecision(6))) : exact);
 
 function indexOfMost(values) {
   const numbers = values.map((value) => Number(onOneLine(value)));

@@ -14,19 +14,23 @@ async function get(path, read = JSON.parse) {
   return body;
 }
 
-/** A model's requests, one for each example of each of its operations; empty ones where there is no example. */
-function requestsOf(name) {
-  const requests = [];
-  for (const [path, { post }] of Object.entries(server.document.paths)) {
-    if (!post?.tags.includes(name)) continue;
+const operationsOf = (name) => Object.entries(server.document.paths).filter(([, { post }]) => post?.tags.includes(name));
+
+/** A model's requests, one for each example of each of its operations; without an example, one to be filled in. */
+function requestsOf(name, metadata) {
+  return operationsOf(name).flatMap(([path, { post }]) => {
     const protocol = path.split("/")[1];
-    const { examples } = post.requestBody.content["application/json"];
-    for (const example of Object.values(examples ?? {})) {
-      requests.push({ path, label: `${protocol} ${example.summary}`, body: example.value });
-    }
-    if (!requests.some((request) => request.path === path)) requests.push({ path, label: protocol, body: {} });
-  }
-  return requests;
+    const examples = Object.values(post.requestBody.content["application/json"].examples);
+    if (!examples.length) return [{ path, label: `${protocol} ${path.split(/[:/]/).at(-1)}`, body: emptyBody(path, metadata) }];
+    return examples.map(({ summary, value }) => ({ path, label: `${protocol} ${summary}`, body: value }));
+  });
+}
+
+function emptyBody(path, { inputs }) {
+  if (path.endsWith(":predict")) return { instances: [] };
+  if (!path.endsWith("/infer")) return { examples: [] };
+  const tensor = ({ name, datatype, shape }) => ({ name, shape: shape.map((length) => Math.max(length, 1)), datatype, data: [] });
+  return { inputs: inputs.map(tensor) };
 }
 
 const metadataOf = async (name) => {
@@ -62,11 +66,12 @@ function filterModels() {
 const size = (bytes) => (bytes < 100_000 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
 function factsOf(model) {
-  const samples = `${model.samples.right} of ${model.samples.found} samples right`;
-  const facts = [model.state, `version ${model.version}`, `engine ${model.engine}`];
+  const facts = [model.state, `version ${model.version}`];
+  if (model.engine) facts.push(`engine ${model.engine}`);
   if (model.copies !== null) facts.push(`${plural(model.copies, "copy", "copies")} of ${size(model.weight_bytes)}`);
-  facts.push(`loaded in ${model.milliseconds.toFixed(1)} ms`, samples);
-  return facts;
+  if (model.reason) return facts;
+  const samples = `${model.samples.right} of ${model.samples.found} samples right`;
+  return [...facts, `loaded in ${model.milliseconds.toFixed(1)} ms`, samples];
 }
 
 function showFacts(model) {
@@ -107,12 +112,11 @@ async function showModel() {
   document.title = title;
   const shown = [make("h1", { textContent: model.name }), showFacts(model)];
   if (model.reason) shown.push(make("p", { className: "reason", textContent: model.reason }));
-  const requests = requestsOf(model.name);
-  if (requests.length) {
+  if (operationsOf(model.name).length) {
     const metadata = await metadataOf(model.name);
     // Somebody may have gone on to another model meanwhile.
     if (document.title !== title) return;
-    shown.push(showSignature(metadata), showBench(metadata, requests));
+    shown.push(showSignature(metadata), showBench(metadata, requestsOf(model.name, metadata)));
   }
   find("model").replaceChildren(...shown);
 }

@@ -1,5 +1,5 @@
 //! Data frames of pandas as `mlflow models serve` takes them: `DataFrame.to_dict(orient="split")` under
-//! `dataframe_split` (`MLflow`, "Local Inference Server Spec", "Accepted Input Formats").
+//! `dataframe_split` (MLflow, "Local Inference Server Spec", "Accepted Input Formats").
 
 use loadonce_core::{NamedTensor, TensorSpec};
 use serde::Deserialize;

@@ -1,6 +1,7 @@
 //! TensorFlow Serving's REST format: rows (`instances`) or columns (`inputs`), as its `api_rest.md` has it; rows with named
 //! columns and pandas' data frames for models whose columns have names; and what the platforms make of it.
 
+pub(crate) mod csv;
 mod examples;
 mod fields;
 mod frame;

@@ -2,7 +2,6 @@
 
 use loadonce_core::{InferRequest, NamedTensor, Signature, TensorSpec};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::Format;
 use super::fields::{Fields, Text};
@@ -120,19 +119,16 @@ pub(super) fn table_of<'a>(rows: &[Fields<'_>], specs: &'a [TensorSpec]) -> Tabl
 
 /// Rows of the only tensor. Where the operator says what stands for missing values, `null` is one.
 fn plain_rows(field: &str, rows: &[Raw<'_>], spec: &TensorSpec) -> Result<Vec<NamedTensor>, WireError> {
-    let lists = || -> Option<Vec<Vec<&RawValue>>> {
-        spec.missing.as_ref()?;
-        rows.iter().map(|row| serde_json::from_str(row.get()).ok()).collect()
-    };
-    let Some(lists) = lists() else {
-        let pieces: Vec<_> = rows.iter().map(|row| row.get()).collect();
-        return Ok(vec![tensor(spec, &[rows.len()], &pieces, |piece| format!("{field}[{piece}]"))?]);
-    };
-    let table = Table::of_columns(spec);
-    let places: Vec<_> = (0..table.width().unwrap_or(lists[0].len())).collect();
-    let cells = lists.iter().map(|row| row.iter().map(|cell| Some(cell.get())).collect());
-    let cells = table.arrange(field, &places, cells)?;
-    table.tensors(&cells, |row, column| format!("{field}[{row}].{column}"))
+    let table = spec.missing.as_ref().and_then(|_| Table::of_cells(std::slice::from_ref(spec)).ok());
+    if let Some(table) = table
+        && let Some(lists) = table.lists(rows)
+    {
+        let places: Vec<_> = (0..table.width().unwrap_or(lists[0].len())).collect();
+        let cells = table.arrange(field, &places, lists.into_iter())?;
+        return table.tensors(&cells, |row, column| format!("{field}[{row}].{column}"));
+    }
+    let pieces: Vec<_> = rows.iter().map(|row| row.get()).collect();
+    Ok(vec![tensor(spec, &[rows.len()], &pieces, |piece| format!("{field}[{piece}]"))?])
 }
 
 /// One value for the only tensor, or an object of values by name.

@@ -3,11 +3,12 @@
 //! The columns are those of the only tensor, or the tensors themselves. Every form of v1 that names columns, and CSV,
 //! comes down to cells here, so that each finds a missing or an unknown column the same way.
 
-use loadonce_core::{Dim, FillValue, NamedTensor, Shape, Tensor, TensorSpec};
+use loadonce_core::{DType, Dim, FillValue, NamedTensor, Shape, Tensor, TensorSpec};
+use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use crate::wire::write::{float, scalar};
-use crate::wire::{ArrayError, WireError, parse_pieces};
+use crate::wire::{ArrayError, Raw, WireError, parse_pieces};
 
 /// The columns of a table, and what they become.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ impl<'a> Table<'a> {
     }
 
     /// How a column is called in paths.
-    pub(super) fn name(&self, column: usize) -> String {
+    fn name(&self, column: usize) -> String {
         self.names.get(column).map_or_else(|| column.to_string(), |name| (*name).to_owned())
     }
 
@@ -78,13 +79,23 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// The type of a column's elements.
+    pub(super) fn dtype(&self, column: usize) -> Option<DType> {
+        Some(self.spec(column)?.dtype)
+    }
+
     /// Whether a cell is one value, rather than a row of some tensor.
     pub(super) fn is_one_value(&self, column: usize) -> bool {
-        self.wide || self.specs.get(column).is_some_and(is_one_value_a_row)
+        self.wide || self.spec(column).is_some_and(is_one_value_a_row)
+    }
+
+    /// What a column belongs to.
+    fn spec(&self, column: usize) -> Option<&TensorSpec> {
+        self.specs.get(if self.wide { 0 } else { column })
     }
 
     /// What stands for a missing cell of that column.
-    pub(super) fn fill(&self, column: usize) -> Option<&str> {
+    fn fill(&self, column: usize) -> Option<&str> {
         let spec = if self.wide { 0 } else { column };
         self.fills.get(spec)?.as_deref().filter(|_| self.is_one_value(column))
     }
@@ -156,6 +167,18 @@ impl<'a> Table<'a> {
         Ok(Cells { rows: count, width, values: cells })
     }
 
+    /// The cells of rows that are lists, or of those that are a cell each; `None` where a row is not what it should be.
+    pub(super) fn lists<'c>(&self, rows: &[Raw<'c>]) -> Option<Vec<Vec<Option<&'c str>>>> {
+        let cells = |row: &Raw<'c>| -> Option<Vec<Option<&'c str>>> {
+            if !self.wide {
+                return Some(vec![Some(row.get())]);
+            }
+            let list: Vec<&RawValue> = serde_json::from_str(row.get()).ok()?;
+            Some(list.into_iter().map(|cell| Some(cell.get())).collect())
+        };
+        rows.iter().map(cells).collect()
+    }
+
     /// Adds a row with what stands for its missing cells; `null` is a missing one.
     fn complete<'c>(&'c self, row: &[Option<&'c str>], cells: &mut Vec<&'c str>) -> Result<(), String> {
         for (column, cell) in row.iter().enumerate() {
@@ -189,6 +212,7 @@ impl<'a> Table<'a> {
     }
 }
 
+/// Whether the tensor has, or may have, one value a row.
 pub(super) fn is_one_value_a_row(spec: &TensorSpec) -> bool {
     matches!(spec.dims.as_deref(), None | Some([_] | [_, Dim::Fixed(1)]))
 }

@@ -153,6 +153,18 @@ fn text_has_a_fill_value_of_its_own() {
     let signature = with_fill(DType::Bytes, Dim::Fixed(1), FillValue::Text("\"unknown\"".to_owned()));
     let tensor = decode(r#"{"instances":[["a"],[null]]}"#, &signature).unwrap().1.remove(0).tensor;
     assert_eq!(tensor.as_strings().unwrap(), [&b"a"[..], b"\"unknown\""]);
+    let mut alone = signature;
+    alone.inputs[0].dims = Some(vec![Dim::ANY]);
+    let tensor = decode(r#"{"instances":["a",null]}"#, &alone).unwrap().1.remove(0).tensor;
+    assert_eq!(tensor.as_strings().unwrap(), [&b"a"[..], b"\"unknown\""]);
+}
+
+#[test]
+fn a_row_may_be_larger_than_a_table_has_cells() {
+    let mut signature = with_fill(DType::Fp32, Dim::Fixed(2), FillValue::Integer(0));
+    signature.inputs[0].dims = Some(vec![Dim::ANY, Dim::Fixed(2), Dim::Fixed(1)]);
+    let tensor = decode(r#"{"instances":[[[1],[2]]]}"#, &signature).unwrap().1.remove(0).tensor;
+    assert_eq!(tensor.shape(), &Shape::new([1, 2, 1]));
 }
 
 #[test]

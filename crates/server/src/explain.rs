@@ -1,0 +1,41 @@
+//! What became of a prediction, told with its answer: to access logs as an extension, and to a caller who asks in headers,
+//! which are metadata to gRPC.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::predict::Prediction;
+
+/// A request with this header asks.
+const EXPLAIN: HeaderName = HeaderName::from_static("loadonce-explain");
+
+/// Microseconds for which the request waited for a session.
+const QUEUE: HeaderName = HeaderName::from_static("loadonce-queue-us");
+
+/// Microseconds in the model.
+const RUN: HeaderName = HeaderName::from_static("loadonce-run-us");
+
+/// Requests that shared the run.
+const BATCH: HeaderName = HeaderName::from_static("loadonce-batch");
+
+/// Whether the request with these headers asks what becomes of it.
+pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
+    headers.contains_key(EXPLAIN)
+}
+
+/// Tells of the prediction with its response.
+pub(crate) fn attach(prediction: Prediction, is_asked: bool, response: &mut Response) {
+    if let Some(timing) = prediction.timing.filter(|_| is_asked) {
+        let headers = response.headers_mut();
+        headers.insert(QUEUE, microseconds(timing.queue));
+        headers.insert(RUN, microseconds(timing.run));
+        headers.insert(BATCH, HeaderValue::from(timing.shared.requests));
+    }
+    response.extensions_mut().insert(prediction);
+}
+
+fn microseconds(time: Duration) -> HeaderValue {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).into()
+}
