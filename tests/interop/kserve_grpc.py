@@ -1,6 +1,7 @@
 """KServe's SDK over gRPC."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,6 +15,9 @@ CLIENT = "kserve, gRPC"
 CHECKED = "health, every dtype, mistakes"
 
 __all__ = ["version"]
+
+# The client logs every mistake with its traceback, and these are asked for.
+logging.disable(logging.ERROR)
 
 Use = Callable[[InferenceGRPCClient], Coroutine[Any, Any, None]]
 

@@ -53,14 +53,11 @@ def check_slow_readers(_: str) -> None:
             slow = ("-X", "-k", 10, "-n", 1, "-z", 16, "-w", 64, "-y", 128)
             before = sockets(server)
             url = f"http://{address}/openapi.json"
-            with subprocess.Popen(
-                command(url, *slow), stdout=subprocess.DEVNULL
-            ) as client:
+            with background(command(url, *slow)) as client:
                 wait_until(lambda: sockets(server) > before)
                 assert ask(address, "GET", "/v2/health/ready").status == 200
                 wait_until(lambda: sockets(server) <= before)
                 assert client.poll() is None
-                client.kill()
 
 
 @contextmanager
@@ -84,6 +81,15 @@ def attack(address: str, mode: str) -> None:
 def command(url: str, *options: object) -> list[str]:
     at_once = ("-c", CONNECTIONS, "-r", CONNECTIONS, "-i", 1, "-l", 100, "-p", 5)
     return ["slowhttptest", "-u", url, *map(str, options), *map(str, at_once)]
+
+
+@contextmanager
+def background(command: list[str]) -> Iterator[subprocess.Popen]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def sockets(server: Server) -> int:

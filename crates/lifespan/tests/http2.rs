@@ -138,3 +138,31 @@ fn frame_types(mut bytes: &[u8]) -> Vec<u8> {
     }
     types
 }
+
+#[tokio::test]
+async fn who_resets_requests_as_fast_as_they_are_made_is_cut_off() {
+    const GOAWAY: u8 = 7;
+    within_deadline(async {
+        let limits = Limits { max_resets: 10, ..Limits::default() };
+        let gate = Gate::new();
+        let serving = serving_with(Config { limits, ..config() }, gate.routes()).await;
+        let mut stream = support::connect(&serving.address).await.unwrap();
+        let mut attack = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+        for stream in (1_u8..=99).step_by(2) {
+            // HEADERS of `GET http://t/` (RFC 7541, appendix A), all there is to it; then RST_STREAM, CANCEL.
+            attack.extend([0, 0, 6, 1, 5, 0, 0, 0, stream, 0x82, 0x86, 0x84, 0x41, 1, b't']);
+            attack.extend([0, 0, 4, 3, 0, 0, 0, 0, stream, 0, 0, 0, 8]);
+        }
+        stream.write_all(&attack).await.unwrap();
+        let mut received = Vec::new();
+        // The rest of the attack may be answered with a reset.
+        let _ = stream.read_to_end(&mut received).await;
+        assert!(frame_types(&received).contains(&GOAWAY), "{received:?}");
+        let (mut sender, connection) = connect(&serving.address).await;
+        assert_eq!(get(&mut sender, "/quick").await.0, 200, "others are served");
+        drop(sender);
+        connection.await.unwrap().unwrap();
+        serving.stop().await;
+    })
+    .await;
+}

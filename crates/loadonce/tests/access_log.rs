@@ -22,6 +22,9 @@ fn asked(form: &str) -> Ended {
     assert_eq!(client.receive().unwrap().header("x-request-id"), Some("mine"));
     assert_eq!(client.send("GET", "/v2/models/none", "").unwrap().status, 404);
     assert_eq!(client.send("GET", "/v2/health/live", "").unwrap().status, 200);
+    let call = "POST /inference.GRPCInferenceService/Nothing HTTP/1.1\r\nhost: t\r\ncontent-type: application/grpc\r\n";
+    client.write(&format!("{call}content-length: 0\r\n\r\n")).unwrap();
+    assert_eq!(client.receive().unwrap().header("grpc-status"), Some("12"));
     assert_eq!(Client::connect_unix(&socket).unwrap().send("GET", "/v2", "").unwrap().status, 200);
     server.stop()
 }
@@ -36,7 +39,7 @@ fn lines<'a>(ended: &'a Ended, begins: &'a str) -> Vec<&'a str> {
 fn json_says_who_asked_for_what_and_how_long_it_took() {
     let ended = asked("json");
     let lines: Vec<Value> = lines(&ended, "{").iter().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [predicted, missing, local] = lines.as_slice() else { panic!("{ended:?}") };
+    let [predicted, missing, called, local] = lines.as_slice() else { panic!("{ended:?}") };
     let expected = json!({
         "status": 200, "method": "POST", "path": "/v1/models/iris:predict", "protocol": "HTTP/1.1", "model": "iris",
         "version": "1", "request_bytes": SETOSA.len(), "request_id": "mine",
@@ -50,6 +53,7 @@ fn json_says_who_asked_for_what_and_how_long_it_took() {
     assert!(predicted["response_bytes"].as_u64().unwrap() > 20, "{predicted}");
     assert!(!ended.stdout.contains("secret"), "{}", ended.stdout);
     assert_eq!((&missing["status"], missing.get("model")), (&json!(404), None));
+    assert_eq!((&called["status"], &called["grpc_status"]), (&json!(200), &json!(12)));
     assert_eq!((&local["path"], &local["peer"]), (&json!("/v2"), &json!("unix")));
 }
 
@@ -57,7 +61,7 @@ fn json_says_who_asked_for_what_and_how_long_it_took() {
 fn text_is_for_people_and_off_is_off() {
     let ended = asked("text");
     let lines = lines(&ended, "20");
-    assert_eq!(lines.len(), 3, "{ended:?}");
+    assert_eq!(lines.len(), 4, "{ended:?}");
     assert!(lines[0].contains("Z 200 POST /v1/models/iris:predict HTTP/1.1 "), "{}", lines[0]);
     assert!(lines[0].ends_with("id=mine trace=0af7651916cd43dd8448eb211c80319c"), "{}", lines[0]);
     assert!(!asked("off").stdout.contains("/v1/models"));

@@ -4,7 +4,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode};
+use http::{Extensions, HeaderValue, StatusCode};
 use loadonce_core::{ErrorKind, InferError, LookupError};
 use serde_json::json;
 use tonic::{Code, Status};
@@ -51,6 +51,11 @@ pub fn http_status(kind: ErrorKind) -> StatusCode {
         ErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+/// The gRPC status code of an answer that is a failure, from its extensions; over HTTP such an answer is a 200.
+pub fn grpc_failure(extensions: &Extensions) -> Option<i32> {
+    extensions.get::<Status>().map(|status| status.code().into())
 }
 
 /// The gRPC status code of each kind of prediction error (`statuscodes.md` of grpc/grpc). A full queue is

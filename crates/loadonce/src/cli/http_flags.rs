@@ -1,10 +1,10 @@
-//! The flags of `serve` that say what HTTP may take.
+//! The flags of `serve` that say what HTTP may take, and what is told of it.
 
 use clap::Args;
 
-/// Bounds of connections and requests.
+/// Bounds of connections and requests, whose pages may ask, and what is said about it all.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Bounds of HTTP")]
+#[command(next_help_heading = "HTTP")]
 pub(super) struct HttpFlags {
     /// A line on stdout for each answer: off, text or json [default: off]
     #[arg(long, value_name = "FORM")]

@@ -30,7 +30,7 @@ const PROTOCOL: &str = "grpc";
 /// Messages of one stream that are answered at the same time; the answers keep their order.
 const AT_ONCE: usize = 16;
 
-/// How long a stream stays open for what may be on its way when the server stops.
+/// How long a stream may be silent once the server stops.
 const LINGER: Duration = Duration::from_millis(500);
 
 pub(super) async fn one(State(api): State<Api>, request: Request) -> Response {
@@ -39,7 +39,10 @@ pub(super) async fn one(State(api): State<Api>, request: Request) -> Response {
     let answer = async |call, message| {
         let (message, size) = decoded(api, call, message).await?;
         let (result, prediction) = infer(api, call, message, size).await;
-        prediction.map(|prediction| known.set(prediction));
+        if let Some(prediction) = prediction {
+            // Set once, as the call has one message.
+            let _ = known.set(prediction);
+        }
         result
     };
     let mut response = answer_one(request, bound(api), answer).await;
@@ -127,26 +130,31 @@ async fn infer(
     predict(api, asked, ready(Ok(Received { body: message, size })), format).await
 }
 
-/// The messages of a stream, until the caller has sent all or the server stops: an open stream must not keep it from
-/// that.
+/// The messages of a stream, until the caller has sent all, or is silent while the server stops: an open stream must not
+/// keep it from that.
 fn until_drained(
     messages: Streaming<Bytes>,
     bound: Bound,
     status: StatusView,
 ) -> impl Stream<Item = Result<Bytes, ApiError>> {
-    let drained: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
-        status.wait_until(|now| now.phase >= Phase::Draining).await;
-        sleep(LINGER).await;
-    });
-    stream::unfold(Some((messages, drained)), move |open| async move {
-        let (mut messages, mut drained) = open?;
+    let draining = async move { drop(status.wait_until(|now| now.phase >= Phase::Draining).await) };
+    let draining: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(draining);
+    stream::unfold(Some((messages, Some(draining))), move |open| async move {
+        let (mut messages, mut draining) = open?;
+        let silence = async {
+            if let Some(begun) = &mut draining {
+                begun.await;
+                draining = None;
+            }
+            sleep(LINGER).await;
+        };
         tokio::select! {
             biased;
             message = bound.next(&mut messages) => match message.transpose()? {
-                Ok(message) => Some((Ok(message), Some((messages, drained)))),
+                Ok(message) => Some((Ok(message), Some((messages, draining)))),
                 Err(error) => Some((Err(error), None)),
             },
-            () = &mut drained => Some((Err(ApiError::stopping()), None)),
+            () = silence => Some((Err(ApiError::stopping()), None)),
         }
     })
 }

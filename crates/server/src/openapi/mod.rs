@@ -61,7 +61,6 @@ fn describe(models: &[Model<'_>]) -> Value {
     for model in models {
         let description = format!("Version {}, run by the engine `{}`.", model.version, model.engine);
         parts.tags.push(json!({ "name": model.name, "description": description }));
-        model.add_rows(&mut parts);
         v1::describe(model, &mut parts);
         v2::describe(model, &mut parts);
     }
@@ -91,15 +90,6 @@ impl<'a> Model<'a> {
             engine: handle.engine(),
             signature: handle.signature(),
             example: handle.example(),
-        }
-    }
-
-    /// Adds the schema of a row of each tensor, which all protocols refer to.
-    fn add_rows(&self, parts: &mut Parts) {
-        let inputs = self.signature.inputs.iter().map(|spec| ("input", spec));
-        let outputs = self.signature.outputs.iter().map(|spec| ("output", spec));
-        for (direction, spec) in inputs.chain(outputs) {
-            parts.schemas.insert(self.key(&[direction, &spec.name]), schema::row(spec));
         }
     }
 

@@ -1,19 +1,16 @@
 //! A model in v1: rows or columns in, the same out; examples in, classes or numbers out (`wire::v1`).
 
-use loadonce_core::TensorSpec;
+use loadonce_core::{Signature, TensorSpec};
 use serde_json::{Map, Value, json};
 
 use super::prediction::Prediction;
-use super::schema::{array_of_rows, cell_of, element_of, has_rows, object, whole};
+use super::schema::{array_of_rows, cell_of, element_of, has_rows, object, row, whole};
 use super::{Model, Parts, examples, reference, segment};
 use crate::wire::v1::Task;
 
 /// Adds the model's operations.
 pub(super) fn describe(model: &Model<'_>, parts: &mut Parts) {
-    let inputs = &model.signature.inputs;
-    if inputs.iter().all(has_rows) {
-        parts.schemas.insert(model.key(&["rows"]), array_of_rows(inputs, &instance(model)));
-    }
+    add_rows(model, parts);
     let predict = Prediction {
         verb: "predict",
         path: path(model, "predict"),
@@ -35,13 +32,25 @@ pub(super) fn describe(model: &Model<'_>, parts: &mut Parts) {
                 path: path(model, verb),
                 summary,
                 answer: "One result an example",
-                request: features(inputs),
+                request: features(&model.signature.inputs),
                 response: results(task, output),
                 examples: examples::results(model, task, verb).into_iter().collect(),
             };
             let operation = results.operation(model);
             results.add(model, &operation, parts);
         }
+    }
+}
+
+/// The schemas of a row of each tensor, and of rows of all inputs, which bodies refer to.
+fn add_rows(model: &Model<'_>, parts: &mut Parts) {
+    let Signature { inputs, outputs } = model.signature;
+    let specs = inputs.iter().map(|spec| ("input", spec)).chain(outputs.iter().map(|spec| ("output", spec)));
+    for (direction, spec) in specs {
+        parts.schemas.insert(model.key(&[direction, &spec.name]), row(spec));
+    }
+    if inputs.iter().all(has_rows) {
+        parts.schemas.insert(model.key(&["rows"]), array_of_rows(inputs, &instance(model)));
     }
 }
 

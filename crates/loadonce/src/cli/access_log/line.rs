@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use loadonce_lifespan::Exchange;
-use loadonce_server::Prediction;
+use loadonce_server::{Prediction, grpc_failure};
 use serde::Serialize;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
@@ -19,6 +19,9 @@ pub(super) struct Line {
     time: String,
     /// `None` when the caller left before there was an answer.
     status: Option<u16>,
+    /// Of a call that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc_status: Option<i32>,
     method: String,
     /// Without the query, which may hold secrets.
     path: String,
@@ -50,6 +53,7 @@ impl Line {
         Self {
             time: now(),
             status: exchange.status.map(|status| status.as_u16()),
+            grpc_status: grpc_failure(&exchange.extensions),
             method: exchange.method.to_string(),
             path: exchange.uri.path().chars().take(LONGEST_PATH).collect(),
             protocol: format!("{:?}", exchange.version),
@@ -82,6 +86,7 @@ impl Line {
                 let _ = write!(text, " {key}={}", value.escape_debug());
             }
         };
+        add("grpc", self.grpc_status.map(|code| code.to_string()));
         add("model", self.model.clone());
         add("version", self.version.clone());
         add("queue", self.queue_us.map(|time| format!("{time}us")));
@@ -116,6 +121,7 @@ mod tests {
         Line {
             time: "2026-11-21T13:30:00.000000Z".to_owned(),
             status: Some(200),
+            grpc_status: None,
             method: "POST".to_owned(),
             path: "/v2/models/iris/infer".to_owned(),
             protocol: "HTTP/1.1".to_owned(),
