@@ -77,7 +77,7 @@ conformance: ## Have every engine answer the conformance cases, and check the RE
 onnxruntime: release ## Test the engine with the ONNX Runtime library, and that it connects to nobody
 	@tests/onnxruntime.sh
 
-interop: release ## Have foreign clients, unmodified, ask the server
+interop: release ## Have foreign clients, unmodified, ask the server, and check the README's table of clients
 	@tests/interop.sh
 
 examples-check: release ## Train the examples again, compare, and check them
