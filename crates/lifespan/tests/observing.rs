@@ -1,5 +1,6 @@
 //! Requests can be found again: by their id, by their trace, and by whoever keeps a log of them.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Bytes;
@@ -51,6 +52,45 @@ async fn an_id_goes_to_the_handler_and_back_and_one_that_is_unfit_is_replaced() 
         assert_eq!((id.len(), String::from_utf8(answer.body).unwrap()), (36, format!("{id} ")));
         for path in ["/none", "/health/live"] {
             assert_eq!(client.get(path).await.headers["x-request-id"].len(), 36, "{path}");
+        }
+        drop(client);
+        serving.stop().await;
+    })
+    .await;
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_on_the_way_says_which_request_it_belongs_to() {
+    within_deadline(async {
+        let logged = Logged::default();
+        let writer = logged.clone();
+        // Of this thread, on which the server of this test runs too.
+        let level = tracing_subscriber::filter::LevelFilter::ERROR;
+        let log = tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).finish();
+        let _guard = tracing::subscriber::set_default(log);
+        let serving = serving_with(config(), Router::new().route("/", get(async || -> &str { panic!("bug") }))).await;
+        let mut client = Client::connect(&serving.address).await;
+        let trace = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        client.send(&format!("GET / HTTP/1.1\r\nhost: t\r\nx-request-id: mine\r\n{trace}\r\n\r\n")).await;
+        assert_eq!(client.answer().await.unwrap().status, 500);
+        let text = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
+        let line = text.lines().find(|line| line.contains("a request handler panicked")).unwrap();
+        for part in ["bug", "mine", "0af7651916cd43dd8448eb211c80319c"] {
+            assert!(line.contains(part), "{part} in {line}");
         }
         drop(client);
         serving.stop().await;
