@@ -163,6 +163,9 @@ impl ModelHandle {
     /// request and the model allow. A caller that drops the future is dropped from the queue.
     pub async fn infer(&self, request: InferRequest) -> Result<InferResponse, InferError> {
         let timeout = request.timeout.map_or(self.0.timeout, |timeout| timeout.min(self.0.timeout));
+        if timeout.is_zero() {
+            return Err(self.late(timeout));
+        }
         let selection = self.signature().select(&request.outputs)?;
         let batch = self.signature().arrange(request.inputs)?;
         let Answer { outputs, timing } = match self.0.queue.borrow(&batch) {
@@ -200,7 +203,7 @@ impl ModelHandle {
         match outcome {
             Ok(Some(outcome)) => Ok(outcome?),
             Ok(None) => Err(self.not_ready(self.closed().unwrap_or_else(|| "its session ended".to_owned()))),
-            Err(_) => Err(InferError::DeadlineExceeded { model: self.name().to_owned(), deadline: timeout }),
+            Err(_) => Err(self.late(timeout)),
         }
     }
 
@@ -216,6 +219,10 @@ impl ModelHandle {
             Refused::Late { waiting, expected } => InferError::TooLate { model, deadline, waiting, expected },
             Refused::Closed { reason } => self.not_ready(reason),
         }
+    }
+
+    fn late(&self, deadline: Duration) -> InferError {
+        InferError::DeadlineExceeded { model: self.name().to_owned(), deadline }
     }
 
     fn not_ready(&self, reason: String) -> InferError {

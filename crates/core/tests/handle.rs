@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use loadonce_core::testing::{FakeEngine, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC, TRIGGER_WAIT};
+use loadonce_core::testing::{FakeEngine, Script, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC, TRIGGER_WAIT};
 use loadonce_core::{ErrorKind, InferError, InferRequest, QueueLoad, RunError};
 
 use crate::support::{in_time, request, single, tensor, wrong_dtype};
@@ -152,6 +152,16 @@ async fn an_answer_that_does_not_come_in_time_is_a_deadline() {
     let error = handle.infer(request(&[[TRIGGER_WAIT, 0.0]])).await.unwrap_err();
     assert_eq!(error.to_string(), "model 'm' did not answer within 60000 ms");
     fake.open_gate();
+}
+
+#[tokio::test]
+async fn a_request_whose_time_is_over_is_not_run() {
+    let fake = FakeEngine::new(Script { quick: true, ..Script::default() });
+    let (_house, _models, handle) = single(&fake, 4).await;
+    let before = fake.counts().runs.load(Ordering::SeqCst);
+    let request = InferRequest { timeout: Some(Duration::ZERO), ..request(&[[1.0, 1.0]]) };
+    assert_eq!(handle.infer(request).await.unwrap_err().kind(), ErrorKind::DeadlineExceeded);
+    assert_eq!(fake.counts().runs.load(Ordering::SeqCst), before);
 }
 
 #[tokio::test(start_paused = true)]
