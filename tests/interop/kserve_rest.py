@@ -46,6 +46,11 @@ def check_health(address: str) -> None:
 
     run("v2", use, address)
 
+    async def use_v1(client: InferenceRESTClient, base: str) -> None:
+        assert await client.is_server_live(base) is True
+
+    run("v1", use_v1, address)
+
 
 def check_v1(address: str) -> None:
     async def use(client: InferenceRESTClient, base: str) -> None:

@@ -16,6 +16,11 @@ pub trait Engine: Send + Sync {
     /// The name that `model.toml` may ask for and that logs, metrics and metadata show.
     fn name(&self) -> &'static str;
 
+    /// Whether `[options]` of `model.toml` mean anything to it.
+    fn has_options(&self) -> bool {
+        false
+    }
+
     /// Reads and prepares the model: the one place where weights come into memory. Called once a model version, on a
     /// thread that may block; reports bytes read to `progress` and stops early when that says so.
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError>;

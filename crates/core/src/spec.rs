@@ -140,7 +140,7 @@ impl ModelSpec {
     }
 
     /// Refuses options where the engine has none.
-    pub fn expect_no_options(&self, engine: &str) -> Result<(), LoadError> {
+    pub(crate) fn expect_no_options(&self, engine: &str) -> Result<(), LoadError> {
         let Some(key) = self.options.keys().next() else { return Ok(()) };
         let detail = format!("model.toml sets option '{key}', but engine '{engine}' has no options");
         Err(LoadError::new(LoadErrorKind::Configuration, detail).advise("remove [options], or name another engine"))

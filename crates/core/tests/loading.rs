@@ -164,3 +164,15 @@ async fn without_samples_zeros_are_the_example() {
     let handle = models.running[0].handle();
     assert_eq!(handle.example().unwrap().inputs[0].tensor, tensor(&[[0.0, 0.0]]));
 }
+
+#[tokio::test]
+async fn options_are_refused_where_the_engine_has_none() {
+    let fake = FakeEngine::default();
+    let house = House::new([("m", fake.clone())]);
+    let mut spec = ModelSpec::new("m", "");
+    spec.options.insert("threads".to_owned(), "2".to_owned());
+    let error = house.start(vec![spec], LoadOptions::default()).finish().await.unwrap_err();
+    assert_eq!(error.kind(), LoadErrorKind::Configuration);
+    assert!(error.to_string().contains("option 'threads', but engine 'fake' has no options"), "{error}");
+    assert_eq!(fake.counts().loads.load(Ordering::SeqCst), 0);
+}

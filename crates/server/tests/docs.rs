@@ -77,7 +77,8 @@ async fn a_failed_model_has_no_operation_of_its_own() {
 async fn the_page_may_load_and_ask_its_own_server_only() {
     let served = Served::one().await;
     for path in ["/", "/docs"] {
-        let page = served.get(path).await;
+        let asked = http::Request::get(path).header("accept", "text/html,*/*;q=0.8").body(axum::body::Body::empty());
+        let page = served.exchange(asked.unwrap()).await;
         assert!(is_html(&page), "{page:?}");
         let policy = page.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"));
@@ -88,6 +89,12 @@ async fn the_page_may_load_and_ask_its_own_server_only() {
             assert_eq!(file.headers["x-content-type-options"], "nosniff");
         }
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_no_page_is_told_that_the_server_lives() {
+    let served = Served::one().await;
+    assert_eq!(served.get("/").await.json(), json!({ "status": "alive" }));
 }
 
 #[tokio::test]

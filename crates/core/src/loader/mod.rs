@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Model};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::progress::Progress;
 use crate::running::RunningModel;
@@ -32,6 +32,16 @@ pub struct Chosen {
     pub engine: Arc<dyn Engine>,
     /// One clause for logs and reports.
     pub reason: String,
+}
+
+impl Chosen {
+    /// Loads the model, unless it comes with options that the engine does not have.
+    pub fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
+        if !self.engine.has_options() {
+            spec.expect_no_options(self.engine.name())?;
+        }
+        self.engine.load(spec, progress)
+    }
 }
 
 /// How to load.

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::{Chosen, Engines, batching, panic_message};
+use super::{Engines, batching, panic_message};
 use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
 use crate::queue::run_guarded;
@@ -30,13 +30,13 @@ pub(super) fn load(spec: &ModelSpec, engines: &dyn Engines, component: Component
 fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component) -> Result<Parts<'a>, LoadError> {
     component.enter(Stage::Loading);
     component.record(|record| record.version = Some(spec.version.clone()));
-    let Chosen { engine, reason } = guarded("the choice of an engine", || engines.choose(spec, component.progress()))?;
+    let chosen = guarded("the choice of an engine", || engines.choose(spec, component.progress()))?;
     component.record(|record| {
-        record.engine = Some(engine.name());
-        record.engine_reason = Some(reason);
+        record.engine = Some(chosen.engine.name());
+        record.engine_reason = Some(chosen.reason.clone());
         record.loads += 1;
     });
-    let model = guarded("the engine", || engine.load(spec, component.progress()))?;
+    let model = guarded("the engine", || chosen.load(spec, component.progress()))?;
     spec.file.release();
     let signature = Arc::new(spec.annotate(model.signature())?);
     let contract = contract(spec, &*model)?;
@@ -48,7 +48,7 @@ fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component
         record.sessions = sessions.len();
     });
     let Proven { example, batching } = prove(spec, &signature, &mut sessions, component)?;
-    Ok(Parts { spec, engine: engine.name(), model, signature, example, sessions, batching })
+    Ok(Parts { spec, engine: chosen.engine.name(), model, signature, example, sessions, batching })
 }
 
 /// What a model's samples have shown.

@@ -59,6 +59,10 @@ impl Engine for OnnxRuntime {
         "onnxruntime"
     }
 
+    fn has_options(&self) -> bool {
+        true
+    }
+
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
         let path = spec.file.path();
         let options = Options::read(spec)?;

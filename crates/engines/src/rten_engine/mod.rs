@@ -40,7 +40,6 @@ impl Engine for Rten {
     }
 
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-        spec.expect_no_options(self.name())?;
         let path = spec.file.path();
         let content = spec.file.read(progress)?;
         let file = OnnxFile::parse(content.clone(), path)?;

@@ -72,7 +72,6 @@ impl Engine for Tabular {
     }
 
     fn load(&self, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-        spec.expect_no_options(self.name())?;
         let file = OnnxFile::parse(spec.file.read(progress)?, spec.file.path())?.with_external_data(progress)?;
         let plan = Plan::compile(&file).map_err(|error| error.at(file.path()))?;
         progress.go_on().map_err(|error| error.at(file.path()))?;

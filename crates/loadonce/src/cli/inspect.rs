@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use loadonce_core::loader::{Chosen, Engines};
+use loadonce_core::loader::Engines;
 use loadonce_core::{Dim, LoadError, ModelSpec, Progress, TensorSpec};
 use loadonce_engines::onnx::{OnnxFile, OperatorUse, Summary};
 use loadonce_server::report::readable_size;
@@ -90,17 +90,17 @@ pub(super) fn inspect(settings: &Settings, engines: &InstalledEngines, json: boo
 
 fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, LoadError> {
     let progress = Progress::default();
-    let Chosen { engine, reason } = engines.choose(spec, &progress)?;
+    let chosen = engines.choose(spec, &progress)?;
     let (file_bytes, summary) = look_into(spec, &progress)?;
-    let model = engine.load(spec, &progress)?;
+    let model = chosen.load(spec, &progress)?;
     let signature = spec.annotate(model.signature())?;
     Ok(Inspection {
         name: spec.name.clone(),
         version: spec.version.clone(),
         file: spec.file.path().display().to_string(),
         file_bytes,
-        engine: engine.name(),
-        engine_reason: reason,
+        engine: chosen.engine.name(),
+        engine_reason: chosen.reason,
         options: model.options().into_iter().collect(),
         weight_bytes: model.footprint().weight_bytes,
         contract: model.contract().as_str(),

@@ -38,7 +38,7 @@ pub(crate) fn routes(api: Api, predict_path: Option<&str>) -> Router {
 fn protocol_routes(api: Api) -> Router {
     let telemetry = telemetry_routes(api.telemetry().clone());
     Router::new()
-        .route("/", get(docs::page))
+        .route("/", get(docs::root))
         .route("/docs", get(docs::page))
         .route("/docs/", get(docs::to_page))
         .route("/docs/{file}", get(docs::file))

@@ -4,12 +4,16 @@
 //! makes all its text from that as text, so a name from a user's file is never taken for markup. Its policy lets it load
 //! and ask this server only.
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::HeaderValue;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
+use http::{HeaderMap, HeaderValue};
+
+use serde_json::json;
 
 use super::target::Target;
 use crate::api::Api;
@@ -23,6 +27,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 pub(super) async fn page() -> Response {
     let policy = [(CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "no-referrer")];
     (policy, text("text/html", include_str!("page.html"))).into_response()
+}
+
+/// The page for browsers, and for others what KServe's own servers say there, which its SDK takes for their liveness
+/// (`DataPlane.live`).
+pub(super) async fn root(headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
+    let answer = if wants_page { page().await } else { Json(json!({ "status": "alive" })).into_response() };
+    ([(VARY, "accept")], answer).into_response()
 }
 
 /// What the page loads: name, media type, content.
