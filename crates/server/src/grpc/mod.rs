@@ -66,7 +66,10 @@ fn telemetry_routes(telemetry: Telemetry) -> Router {
 
 /// The answer to a call of a method or service that does not exist.
 pub(crate) fn no_such_method(path: &str) -> Response {
-    failed(ApiError::new(ApiErrorKind::NoSuchPath, format!("no such method '{path}'; reflection lists what is served")))
+    failed(ApiError::new(
+        ApiErrorKind::NoSuchPath,
+        format!("no such method '{path}'; where gRPC is served, reflection lists its methods"),
+    ))
 }
 
 /// Triton's methods that are known and not served, and those that nobody knows.
