@@ -96,7 +96,9 @@ absent "core, engines and server open no socket" '\b(std|tokio)::(\{[^}]*\b)?net
 
 mapfile -t loaders < <(sources crates/*/src |
     grep -vx -e crates/core/src/loader/one.rs -e crates/loadonce/src/cli/inspect.rs)
-absent "models are loaded in core/src/loader/one.rs, and to inspect them" '\bengine\.load\(' "${loaders[@]}"
+absent "models are loaded in core/src/loader/one.rs, and to inspect them" '\bchosen\.load\(' "${loaders[@]}"
+mapfile -t loaders < <(sources crates/*/src | grep -vx -e crates/core/src/loader/mod.rs)
+absent "only a chosen engine loads" '\bengine\.load\(' "${loaders[@]}"
 
 mapfile -t all < <(sources crates)
 global='^[^:]+:\d+:\s*(pub(\([^)]*\))?\s+)?static\s|\b(thread_local|lazy_static)!|\b(once_cell|lazy_static)::'
