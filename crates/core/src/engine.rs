@@ -96,6 +96,17 @@ pub struct Batch {
 /// Outputs of one run, in the order of the signature.
 pub type Outputs = Vec<Tensor>;
 
+/// The outputs of a shared run, cut up again: what [`Batch::concat`] put together, request by request, of so many rows
+/// each. One row of output stands for each row of input.
+pub(crate) fn share_rows(outputs: &[Tensor], rows: impl Iterator<Item = usize>) -> impl Iterator<Item = Outputs> {
+    let mut end = 0;
+    rows.map(move |rows| {
+        let start = end;
+        end += rows;
+        outputs.iter().map(|output| output.rows(start..end)).collect()
+    })
+}
+
 impl Contract {
     /// The name in `model.toml`.
     pub fn as_str(self) -> &'static str {

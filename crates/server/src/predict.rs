@@ -65,43 +65,29 @@ where
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
 {
     let mut prediction = None;
-    let result = answer(api, asked, body, format, &mut prediction).await;
+    let answer = async {
+        let model = api.registry().get(asked.model, asked.version)?.clone();
+        let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
+        let Received { body, size } = body.await?;
+        let Format { decode, encode } = format;
+        let (decoder, decoding) = (model.clone(), Instant::now());
+        let (form, request) = offload(size, move || Ok(decode(body, &decoder)?)).await?;
+        let (rows, decode) = (row_count(&request), decoding.elapsed());
+        let response = model.infer(request).await?;
+        prediction.timing = Some(response.timing);
+        let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
+        let (timing, encoding) = (response.timing, Instant::now());
+        let encoded = offload(size, move || Ok(encode(form, &model, &response)?)).await?;
+        let answered = Answered { total: asked.started.elapsed(), decode, timing, encode: encoding.elapsed(), rows };
+        api.statistics().answered(asked.model, &answered);
+        Ok(encoded)
+    };
+    let result = answer.await;
     api.count(asked.model, asked.protocol, &result, asked.started);
     if result.is_err() {
         api.statistics().failed(asked.model, asked.started.elapsed());
     }
     (result, prediction)
-}
-
-async fn answer<B, T, R, D, E>(
-    api: &Api,
-    asked: Asked<'_>,
-    body: impl Future<Output = Result<Received<B>, ApiError>>,
-    format: Format<D, E>,
-    prediction: &mut Option<Prediction>,
-) -> Result<R, ApiError>
-where
-    B: Send + 'static,
-    T: Send + 'static,
-    R: Send + 'static,
-    D: FnOnce(B, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
-    E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
-{
-    let model = api.registry().get(asked.model, asked.version)?.clone();
-    let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
-    let Received { body, size } = body.await?;
-    let Format { decode, encode } = format;
-    let (decoder, decoding) = (model.clone(), Instant::now());
-    let (form, request) = offload(size, move || Ok(decode(body, &decoder)?)).await?;
-    let (rows, decode) = (row_count(&request), decoding.elapsed());
-    let response = model.infer(request).await?;
-    prediction.timing = Some(response.timing);
-    let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
-    let (timing, encoding) = (response.timing, Instant::now());
-    let encoded = offload(size, move || Ok(encode(form, &model, &response)?)).await?;
-    let answered = Answered { total: asked.started.elapsed(), decode, timing, encode: encoding.elapsed(), rows };
-    api.statistics().answered(asked.model, &answered);
-    Ok(encoded)
 }
 
 /// Does work on `size` bytes here, or on a thread for blocking work if that many would hold up the runtime.

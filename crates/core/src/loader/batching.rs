@@ -4,14 +4,14 @@
 //! wrong axis, or a norm over the batch, gives a neighbour's rows a say. So samples are answered one by one and then
 //! together, in both orders, and every row must come out the same.
 
-use crate::engine::{Batch, Outputs, Session};
-use crate::queue::run_guarded;
+use crate::engine::{Batch, Outputs, Session, share_rows};
+use crate::queue::run_checked;
 use crate::request::NamedTensor;
-use crate::sample::{Sample, Tolerance, compare};
+use crate::sample::{Example, Sample, Tolerance, compare};
 use crate::signature::Signature;
 use crate::spec::{Batching, ModelSpec, SharedRuns};
 use crate::status::BatchingRecord;
-use crate::{LoadError, LoadErrorKind};
+use crate::{LoadError, LoadErrorKind, Tensor};
 
 /// Samples that are tried together.
 const MOST_TRIED: usize = 8;
@@ -23,12 +23,13 @@ struct Trial {
     tolerance: Tolerance,
 }
 
-/// The limits that hold, and why. It is an error to ask for shared runs of a model that they would give wrong answers.
+/// The limits that hold, and why, from samples and what the model has `answered` to each. It is an error to ask for shared runs of a model that they would give wrong answers.
 pub(super) fn settle(
     spec: &ModelSpec,
     signature: &Signature,
     session: &mut dyn Session,
     samples: &[Sample],
+    answered: &[Example],
 ) -> Result<(Batching, BatchingRecord), LoadError> {
     let asked = spec.batching;
     let off = |reason: &str| Ok((Batching::OFF, BatchingRecord { max_rows: 1, reason: reason.to_owned() }));
@@ -42,8 +43,8 @@ pub(super) fn settle(
             _ => off("the model's first axis is not free"),
         };
     }
-    let trials = trials(signature, session, samples);
-    match (differs(&trials, session), asked.shared_runs) {
+    let trials = trials(samples, answered);
+    match (differs(&trials, signature, session), asked.shared_runs) {
         (Some(difference), SharedRuns::Always) => Err(wrong(&difference)),
         (Some(difference), _) => off(&format!("rows are not answered alike together: {difference}")),
         (None, SharedRuns::Always) => on("model.toml says so"),
@@ -52,18 +53,16 @@ pub(super) fn settle(
     }
 }
 
-/// Samples of the first one's shape, each with its answer alone; none that the model does not answer.
-fn trials(signature: &Signature, session: &mut dyn Session, samples: &[Sample]) -> Vec<Trial> {
+/// Samples of the first one's shape, each with the answer that the model gave to it alone.
+fn trials(samples: &[Sample], answered: &[Example]) -> Vec<Trial> {
     let mut trials: Vec<Trial> = Vec::new();
-    for sample in samples {
-        let Ok(batch) = signature.arrange(sample.request.inputs.clone()) else { continue };
+    for (sample, example) in samples.iter().zip(answered) {
+        let batch = Batch::new(tensors(&example.inputs));
         let like = trials.first().is_none_or(|first| first.batch.has_rows_like(&batch));
         if !like || batch.common_rows().is_none() || trials.iter().any(|trial| trial.batch == batch) {
             continue;
         }
-        if let Ok(outputs) = run_guarded(session, &batch) {
-            trials.push(Trial { batch, outputs, tolerance: sample.tolerance });
-        }
+        trials.push(Trial { batch, outputs: tensors(&example.outputs), tolerance: sample.tolerance });
         if trials.len() == MOST_TRIED {
             break;
         }
@@ -71,35 +70,33 @@ fn trials(signature: &Signature, session: &mut dyn Session, samples: &[Sample]) 
     trials
 }
 
-/// How an answer changes when requests share a run, if one does.
-fn differs(trials: &[Trial], session: &mut dyn Session) -> Option<String> {
-    let forward: Vec<_> = trials.iter().collect();
-    let backward: Vec<_> = trials.iter().rev().collect();
-    [forward, backward].iter().find_map(|order| together(order, session).err())
+fn tensors(named: &[NamedTensor]) -> Vec<Tensor> {
+    named.iter().map(|named| named.tensor.clone()).collect()
 }
 
-fn together(trials: &[&Trial], session: &mut dyn Session) -> Result<(), String> {
+/// How an answer changes when requests share a run, if one does.
+fn differs(trials: &[Trial], signature: &Signature, session: &mut dyn Session) -> Option<String> {
+    let forward: Vec<_> = trials.iter().collect();
+    let backward: Vec<_> = trials.iter().rev().collect();
+    [forward, backward].iter().find_map(|order| together(order, signature, session).err())
+}
+
+fn together(trials: &[&Trial], signature: &Signature, session: &mut dyn Session) -> Result<(), String> {
     let batches: Vec<_> = trials.iter().map(|trial| &trial.batch).collect();
     let Some(batch) = Batch::concat(&batches) else { return Ok(()) };
-    let outputs = run_guarded(session, &batch).map_err(|error| error.to_string())?;
-    let rows = batch.common_rows();
-    if outputs.iter().any(|output| output.shape().first().copied() != rows) {
-        return Err("not one row out for each row in".to_owned());
-    }
-    let mut end = 0;
-    for trial in trials {
-        let range = end..end + trial.batch.common_rows().unwrap_or_default();
-        end = range.end;
-        let own = outputs.iter().map(|output| output.rows(range.clone()));
-        compare(&named(trial.outputs.iter().cloned()), &named(own), &trial.tolerance)
-            .map_err(|mismatch| mismatch.to_string())?;
+    let outputs = run_checked(session, &batch, signature).map_err(|error| error.to_string())?;
+    let rows = batches.iter().map(|batch| batch.common_rows().unwrap_or_default());
+    for (trial, own) in trials.iter().zip(share_rows(&outputs, rows)) {
+        compare(&named(&trial.outputs), &named(&own), &trial.tolerance).map_err(|mismatch| mismatch.to_string())?;
     }
     Ok(())
 }
 
 /// Outputs by position.
-fn named(outputs: impl Iterator<Item = crate::Tensor>) -> Vec<NamedTensor> {
-    outputs.enumerate().map(|(position, tensor)| NamedTensor { name: position.to_string(), tensor }).collect()
+fn named(outputs: &[Tensor]) -> Vec<NamedTensor> {
+    let named =
+        |(position, tensor): (usize, &Tensor)| NamedTensor { name: position.to_string(), tensor: tensor.clone() };
+    outputs.iter().enumerate().map(named).collect()
 }
 
 fn impossible(signature: &Signature) -> LoadError {

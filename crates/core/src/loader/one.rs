@@ -7,7 +7,7 @@ use std::thread;
 use super::{Engines, batching, panic_message};
 use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
-use crate::queue::run_guarded;
+use crate::queue::{run_checked, run_guarded};
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Example, Sample, compare};
 use crate::signature::{Dim, Signature, TensorSpec};
@@ -85,7 +85,7 @@ fn prove(
         });
     }
     let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, batching: Batching::OFF }) };
-    let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples)?;
+    let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples, &answered)?;
     component.record(|record| record.batching = Some(settled));
     let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
     Ok(Proven { example, batching })
@@ -129,8 +129,7 @@ fn answer(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> 
     let request = sample.request.clone();
     signature.select(&request.outputs).map_err(|error| failed(&error))?;
     let batch = signature.arrange(request.inputs).map_err(|error| failed(&error))?;
-    let outputs = run_guarded(session, &batch).map_err(|error| failed(&error))?;
-    signature.check_outputs(&batch, &outputs).map_err(|error| failed(&error))?;
+    let outputs = run_checked(session, &batch, signature).map_err(|error| failed(&error))?;
     Ok(Example::new(signature, &batch, &outputs))
 }
 

@@ -25,7 +25,7 @@ use crate::spec::Batching;
 use self::pace::Pace;
 use self::state::{Next, State};
 
-pub(crate) use self::worker::{Worker, run_guarded, unless_panicked};
+pub(crate) use self::worker::{Worker, run_checked, run_guarded, unless_panicked};
 
 /// A request on its way to a session, with all that the answer needs.
 #[derive(Debug)]
@@ -168,10 +168,7 @@ impl Queue {
         signature: &Signature,
     ) -> (Result<Outputs, RunError>, Duration) {
         let started = Instant::now();
-        let outcome = run_guarded(session, batch).and_then(|outputs| {
-            signature.check_outputs(batch, &outputs)?;
-            Ok(outputs)
-        });
+        let outcome = run_checked(session, batch, signature);
         let took = started.elapsed();
         self.pace.note(batch.byte_len(), took);
         (outcome, took)

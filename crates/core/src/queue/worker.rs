@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Answer, Job, Queue, Work};
-use crate::engine::{Batch, Model, Outputs, Session};
+use crate::engine::{Batch, Model, Outputs, Session, share_rows};
 use crate::error::RunError;
 use crate::loader::panic_message;
 use crate::request::{SharedRun, Timing};
@@ -94,13 +94,11 @@ impl Worker {
 /// Gives each request the rows that are its own; the outputs were checked to have one for each row of input.
 fn share_out(jobs: Vec<Job>, outputs: &Outputs, started: Instant) {
     let (run, requests) = (started.elapsed(), jobs.len());
-    let rows = jobs.iter().filter_map(|job| job.rows).sum();
-    let mut end = 0;
-    for Job { rows: own, reply, arrived, .. } in jobs {
-        let range = end..end + own.unwrap_or_default();
-        let shared = SharedRun { requests, rows, leads: end == 0 };
-        end = range.end;
-        let outputs = outputs.iter().map(|output| output.rows(range.clone())).collect();
+    let own: Vec<_> = jobs.iter().map(|job| job.rows.unwrap_or_default()).collect();
+    let rows = own.iter().sum();
+    let parts = share_rows(outputs, own.into_iter());
+    for (position, (Job { reply, arrived, .. }, outputs)) in jobs.into_iter().zip(parts).enumerate() {
+        let shared = SharedRun { requests, rows, leads: position == 0 };
         let timing = Timing { queue: started - arrived, run, shared };
         let _ = reply.send(Ok(Answer { outputs, timing }));
     }
@@ -117,4 +115,15 @@ pub(crate) fn run_guarded(session: &mut dyn Session, batch: &Batch) -> Result<Ou
         Ok(outcome) => outcome,
         Err(panic) => Err(RunError::Panicked(panic_message(&*panic))),
     }
+}
+
+/// The same, with outputs that the signature allows.
+pub(crate) fn run_checked(
+    session: &mut dyn Session,
+    batch: &Batch,
+    signature: &Signature,
+) -> Result<Outputs, RunError> {
+    let outputs = run_guarded(session, batch)?;
+    signature.check_outputs(batch, &outputs)?;
+    Ok(outputs)
 }

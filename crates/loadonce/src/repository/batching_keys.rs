@@ -5,6 +5,8 @@ use std::time::Duration;
 use loadonce_core::{Batching, SharedRuns};
 use serde::Deserialize;
 
+use super::model_toml::expect_count;
+
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct BatchingKeys {
@@ -31,12 +33,8 @@ impl BatchingKeys {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        let counts = [("max_rows", self.max_rows, 1 << 20), ("max_bytes", self.max_bytes, 1 << 40)];
-        for (key, value, most) in counts {
-            if value.is_some_and(|value| value == 0 || value > most) {
-                return Err(format!("batching.{key}: expected 1 to {most}"));
-            }
-        }
+        expect_count("batching.max_rows", self.max_rows, 1 << 20)?;
+        expect_count("batching.max_bytes", self.max_bytes, 1 << 40)?;
         if self.max_delay_ms.is_some_and(|delay| !(0.0..=60_000.0).contains(&delay)) {
             return Err("batching.max_delay_ms: expected 0 to 60000".to_owned());
         }

@@ -89,16 +89,20 @@ impl LimitKeys {
     }
 
     fn check(&self) -> Result<(), String> {
-        let counts = [("queue", self.queue, 1_000_000), ("sessions", self.sessions, 1024)];
-        for (key, value, most) in counts {
-            if value.is_some_and(|value| value == 0 || value > most) {
-                return Err(format!("limits.{key}: expected 1 to {most}"));
-            }
-        }
+        expect_count("limits.queue", self.queue, 1_000_000)?;
+        expect_count("limits.sessions", self.sessions, 1024)?;
         if self.timeout_seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 86_400.0)) {
             return Err("limits.timeout_seconds: expected more than 0 and at most 86400".to_owned());
         }
         Ok(())
+    }
+}
+
+/// Refuses a number that is given and not from 1 to `most`.
+pub(super) fn expect_count(key: &str, value: Option<usize>, most: usize) -> Result<(), String> {
+    match value {
+        Some(value) if !(1..=most).contains(&value) => Err(format!("{key}: expected 1 to {most}")),
+        _ => Ok(()),
     }
 }
 
