@@ -6,6 +6,7 @@
 //! none.
 
 mod fair;
+mod priority;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,8 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use self::fair::{Account, Claim, Lane, Ledger};
+
+pub(crate) use self::priority::stand_back;
 
 /// Runs that take no longer are short.
 const SHORT: Duration = Duration::from_millis(1);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, stand_back};
 use crate::engine::{Engine, Model};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::progress::Progress;
@@ -193,6 +193,8 @@ fn spawn(
     report: mpsc::UnboundedSender<Outcome>,
 ) -> Result<(), LoadError> {
     let work = move || {
+        // So do the threads that it starts, which are those that run the models.
+        stand_back();
         while let Some((position, Declared { spec, component })) = next(&tasks) {
             let result = one::load(&spec, &*engines, &budget, component).map_err(|error| FailedModel {
                 name: spec.name.clone(),
