@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::{Engines, batching, panic_message};
+use super::batching::{self, Settled};
+use super::{Engines, panic_message};
 use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
 use crate::queue::{run_checked, run_guarded};
@@ -47,7 +48,7 @@ fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
-    let Proven { example, batching } = prove(spec, &signature, &mut sessions, component)?;
+    let Proven { example, batching } = prove(spec, &*model, &signature, &mut sessions, component)?;
     Ok(Parts { spec, engine: chosen.engine.name(), model, signature, example, sessions, batching })
 }
 
@@ -62,6 +63,7 @@ struct Proven {
 /// Warms every session up, lets the model answer its samples, and finds out whether requests may share runs.
 fn prove(
     spec: &ModelSpec,
+    model: &dyn Model,
     signature: &Signature,
     sessions: &mut [Box<dyn Session>],
     component: &Component,
@@ -85,8 +87,12 @@ fn prove(
         });
     }
     let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, batching: Batching::OFF }) };
-    let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples, &answered)?;
+    let Settled { batching, record: settled, has_panicked } =
+        batching::settle(spec, signature, &mut **session, &samples, &answered)?;
     component.record(|record| record.batching = Some(settled));
+    if has_panicked {
+        *session = open_session(model)?;
+    }
     let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
     Ok(Proven { example, batching })
 }
@@ -166,7 +172,11 @@ fn open_sessions(spec: &ModelSpec, model: &dyn Model, contract: Contract) -> Res
         }
         Contract::Exclusive => 1,
     };
-    (0..count).map(|_| guarded("opening a session", || model.open_session())).collect()
+    (0..count).map(|_| open_session(model)).collect()
+}
+
+fn open_session(model: &dyn Model) -> Result<Box<dyn Session>, LoadError> {
+    guarded("opening a session", || model.open_session())
 }
 
 /// Runs with several threads each are held to the processors; runs with one thread are as many as the limit allows.
