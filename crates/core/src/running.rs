@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 use tracing::Span;
 
+use crate::budget::Budget;
 use crate::engine::{Batch, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
 use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Worker, unless_panicked};
@@ -53,16 +54,18 @@ pub(crate) struct Parts<'a> {
     pub(crate) example: Option<Example>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
     pub(crate) batching: Batching,
+    pub(crate) budget: Budget,
 }
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, example, sessions, batching } = parts;
+        let Parts { spec, engine, model, signature, example, sessions, batching, budget } = parts;
         let rules = Rules { capacity: spec.limits.queue, batching, direct: !model.may_block() };
         let threads = sessions.len();
         let queue = Arc::new(Queue::new(rules, sessions));
         let worker = Arc::new(Worker {
             queue: Arc::clone(&queue),
+            share: budget.share(model.run_threads()),
             model,
             signature: Arc::clone(&signature),
             component: Arc::clone(&component),

@@ -51,8 +51,8 @@ pub struct ModelSpec {
 pub struct Limits {
     /// Requests that may wait; one more is refused at once.
     pub queue: usize,
-    /// Runs that may be under way at once on a shared model.
-    pub sessions: usize,
+    /// Runs that may be under way at once on a shared model; as many as there are processors for when absent.
+    pub sessions: Option<usize>,
     /// Time a request may take, waiting included.
     pub timeout: Duration,
     /// Priority of requests that name none: those with a lower one are run before them, those with a higher one after.
@@ -110,10 +110,9 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             queue: Self::DEFAULT_QUEUE,
-            sessions: cores,
+            sessions: None,
             timeout: Self::DEFAULT_TIMEOUT,
             priority: Self::DEFAULT_PRIORITY,
         }

@@ -27,7 +27,7 @@ async fn load(fake: &FakeEngine, batching: Batching) -> (House, Result<Models, L
     };
     let samples = Arc::new(vec![sample([1.0, 2.0]), sample([3.0, 4.0])]);
     let mut spec = ModelSpec { batching, samples, ..ModelSpec::new("m", "") };
-    spec.limits.sessions = 1;
+    spec.limits.sessions = Some(1);
     let house = House::new([("m", fake.clone())]);
     let models = house.start(vec![spec], LoadOptions::default()).finish().await;
     (house, models)

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::decide::{Choice, Waiting, choose};
-use super::{Job, Refused, Work};
+use super::{Job, Refused};
 use crate::engine::Session;
 use crate::spec::Batching;
 
@@ -30,7 +30,12 @@ pub(super) struct State {
 
 /// What there is to do at this moment.
 pub(super) enum Next {
-    Do(Work),
+    /// Run the requests at these positions with a session that is free.
+    Run(Vec<usize>),
+    /// Replace a session.
+    Replace {
+        panics: u32,
+    },
     Wait,
     WaitFor(Duration),
     End,
@@ -78,27 +83,32 @@ impl State {
         }
         if self.lost > 0 {
             self.lost -= 1;
-            return Next::Do(Work::Replace { panics: self.panics });
+            return Next::Replace { panics: self.panics };
         }
-        if self.waiting.is_empty() {
-            return if self.closed.is_some() { Next::End } else { Next::Wait };
-        }
-        if self.idle.is_empty() {
-            return Next::Wait;
-        }
-        // Nobody comes any more once the queue is closed.
-        let max_delay = if self.closed.is_some() { Duration::ZERO } else { batching.max_delay };
-        match choose(&self.waiting, now, &Batching { max_delay, ..*batching }) {
+        match self.choose(batching, now) {
+            Choice::Nothing if self.waiting.is_empty() && self.closed.is_some() => Next::End,
             Choice::Nothing => Next::Wait,
             Choice::WaitUntil(end) => Next::WaitFor(end.saturating_duration_since(now)),
-            Choice::Run(positions) => self.start(&positions),
+            Choice::Run(positions) => Next::Run(positions),
         }
     }
 
-    fn start(&mut self, positions: &[usize]) -> Next {
-        let Some(session) = self.lend() else { return Next::Wait };
+    /// What the session that is free should run, if there is one.
+    fn choose(&self, batching: &Batching, now: Instant) -> Choice {
+        if self.idle.is_empty() {
+            return Choice::Nothing;
+        }
+        // Nobody comes any more once the queue is closed.
+        let max_delay = if self.closed.is_some() { Duration::ZERO } else { batching.max_delay };
+        choose(&self.waiting, now, &Batching { max_delay, ..*batching })
+    }
+
+    /// A session and the requests that it is to run now.
+    pub(super) fn start(&mut self, batching: &Batching, now: Instant) -> Option<(Box<dyn Session>, Vec<Job>)> {
+        let Choice::Run(positions) = self.choose(batching, now) else { return None };
+        let session = self.lend()?;
         self.running += positions.len();
-        Next::Do(Work::Run(session, self.remove(positions)))
+        Some((session, self.remove(&positions)))
     }
 
     pub(super) fn lend(&mut self) -> Option<Box<dyn Session>> {

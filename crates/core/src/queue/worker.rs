@@ -3,9 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Answer, Job, Queue, Work};
+use crate::budget::Share;
 use crate::engine::{Batch, Model, Outputs, Session, share_rows};
 use crate::error::RunError;
 use crate::loader::panic_message;
@@ -22,6 +23,7 @@ pub(crate) struct Worker {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) signature: Arc<Signature>,
     pub(crate) component: Arc<Component>,
+    pub(crate) share: Share,
 }
 
 impl Worker {
@@ -29,12 +31,18 @@ impl Worker {
     pub(crate) fn serve(&self) {
         while let Some(work) = self.queue.next() {
             match work {
-                Work::Run(session, mut jobs) => match (jobs.pop(), jobs.is_empty()) {
-                    (Some(job), true) => self.answer(session, job),
-                    (last, _) => self.answer_together(session, jobs.into_iter().chain(last).collect()),
-                },
+                Work::Run { estimate } => self.run(estimate),
                 Work::Replace { panics } => self.replace(panics),
             }
+        }
+    }
+
+    fn run(&self, estimate: Option<Duration>) {
+        let _permit = self.share.enter(estimate);
+        let Some((session, mut jobs)) = self.queue.take() else { return };
+        match (jobs.pop(), jobs.is_empty()) {
+            (Some(job), true) => self.answer(session, job),
+            (last, _) => self.answer_together(session, jobs.into_iter().chain(last).collect()),
         }
     }
 
