@@ -183,7 +183,7 @@ impl ModelHandle {
     fn run(&self, mut session: Box<dyn Session>, batch: &Batch) -> Result<Answer, RunError> {
         let (outcome, run) = self.0.queue.run(&mut *session, batch, self.signature());
         self.0.queue.done(unless_panicked(session, &outcome), 1);
-        let timing = Timing { queue: Duration::ZERO, run, shared: batch.own_run() };
+        let timing = Timing { queue: Duration::ZERO, run, shared: batch.own_run(), is_direct: true };
         outcome.map(|outputs| Answer { outputs, timing })
     }
 

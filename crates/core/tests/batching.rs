@@ -186,3 +186,14 @@ async fn a_quick_request_runs_where_it_arrives() {
     in_time(unloaded.as_mut()).await.unwrap();
     assert_eq!(fake.counts().dropped.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_session_that_panics_when_rows_come_together_is_replaced_and_none_share_a_run() {
+    let fake = FakeEngine::new(Script { panics_together: true, ..Script::default() });
+    let (house, models) = load(&fake, Batching::default()).await;
+    let models = models.unwrap();
+    let expected = "rows are not answered alike together: the model panicked: the fake model panics on several rows";
+    assert_eq!((settled(&house).max_rows, settled(&house).reason.as_str()), (1, expected));
+    assert_eq!(fake.counts().sessions.load(Ordering::SeqCst), 2);
+    assert!(models.running[0].handle().infer(request(&[[1.0, 2.0]])).await.is_ok());
+}

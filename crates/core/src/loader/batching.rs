@@ -5,9 +5,10 @@
 //! together, in both orders, and every row must come out the same.
 
 use crate::engine::{Batch, Outputs, Session, share_rows};
+use crate::error::RunError;
 use crate::queue::run_checked;
 use crate::request::NamedTensor;
-use crate::sample::{Example, Sample, Tolerance, compare};
+use crate::sample::{Example, Mismatch, Sample, Tolerance, compare};
 use crate::signature::Signature;
 use crate::spec::{Batching, ModelSpec, SharedRuns};
 use crate::status::BatchingRecord;
@@ -23,34 +24,64 @@ struct Trial {
     tolerance: Tolerance,
 }
 
-/// The limits that hold, and why, from samples and what the model has `answered` to each. It is an error to ask for shared runs of a model that they would give wrong answers.
+/// What was settled.
+pub(super) struct Settled {
+    /// The limits that hold.
+    pub(super) batching: Batching,
+    pub(super) record: BatchingRecord,
+    /// Whether the session panicked, and must not be used again.
+    pub(super) has_panicked: bool,
+}
+
+/// How rows that are answered together differ from the same rows alone.
+#[derive(Debug, thiserror::Error)]
+enum Difference {
+    #[error(transparent)]
+    Failure(#[from] RunError),
+    #[error(transparent)]
+    Rows(#[from] Mismatch),
+}
+
+/// The limits that hold, and why, from samples and what the model has `answered` to each. It is an error to ask for
+/// shared runs of a model that they would give wrong answers.
 pub(super) fn settle(
     spec: &ModelSpec,
     signature: &Signature,
     session: &mut dyn Session,
     samples: &[Sample],
     answered: &[Example],
-) -> Result<(Batching, BatchingRecord), LoadError> {
+) -> Result<Settled, LoadError> {
     let asked = spec.batching;
-    let off = |reason: &str| Ok((Batching::OFF, BatchingRecord { max_rows: 1, reason: reason.to_owned() }));
-    let on = |reason: &str| Ok((asked, BatchingRecord { max_rows: asked.max_rows, reason: reason.to_owned() }));
     if asked.shared_runs == SharedRuns::Never {
-        return off("model.toml says so");
+        return Ok(off("model.toml says so"));
     }
     if !signature.is_batchable() {
         return match asked.shared_runs {
             SharedRuns::Always => Err(impossible(signature)),
-            _ => off("the model's first axis is not free"),
+            _ => Ok(off("the model's first axis is not free")),
         };
     }
     let trials = trials(samples, answered);
     match (differs(&trials, signature, session), asked.shared_runs) {
         (Some(difference), SharedRuns::Always) => Err(wrong(&difference)),
-        (Some(difference), _) => off(&format!("rows are not answered alike together: {difference}")),
-        (None, SharedRuns::Always) => on("model.toml says so"),
-        (None, _) if trials.len() < 2 => off("it takes two samples of one shape to try it"),
-        (None, _) => on(&format!("{} samples are answered alike, alone and together", trials.len())),
+        (Some(difference), _) => {
+            let has_panicked = matches!(difference, Difference::Failure(RunError::Panicked(_)));
+            Ok(Settled { has_panicked, ..off(&format!("rows are not answered alike together: {difference}")) })
+        }
+        (None, SharedRuns::Always) => Ok(on(asked, "model.toml says so")),
+        (None, _) if trials.len() < 2 => Ok(off("it takes two samples of one shape to try it")),
+        (None, _) => Ok(on(asked, &format!("{} samples are answered alike, alone and together", trials.len()))),
     }
+}
+
+fn on(batching: Batching, reason: &str) -> Settled {
+    let record = BatchingRecord { max_rows: batching.max_rows, reason: reason.to_owned() };
+    Settled { batching, record, has_panicked: false }
+}
+
+fn off(reason: &str) -> Settled {
+    let record = BatchingRecord { max_rows: 1, reason: reason.to_owned() };
+    Settled { batching: Batching::OFF, record, has_panicked: false }
 }
 
 /// Samples of the first one's shape, each with the answer that the model gave to it alone.
@@ -75,19 +106,19 @@ fn tensors(named: &[NamedTensor]) -> Vec<Tensor> {
 }
 
 /// How an answer changes when requests share a run, if one does.
-fn differs(trials: &[Trial], signature: &Signature, session: &mut dyn Session) -> Option<String> {
+fn differs(trials: &[Trial], signature: &Signature, session: &mut dyn Session) -> Option<Difference> {
     let forward: Vec<_> = trials.iter().collect();
     let backward: Vec<_> = trials.iter().rev().collect();
     [forward, backward].iter().find_map(|order| together(order, signature, session).err())
 }
 
-fn together(trials: &[&Trial], signature: &Signature, session: &mut dyn Session) -> Result<(), String> {
+fn together(trials: &[&Trial], signature: &Signature, session: &mut dyn Session) -> Result<(), Difference> {
     let batches: Vec<_> = trials.iter().map(|trial| &trial.batch).collect();
     let Some(batch) = Batch::concat(&batches) else { return Ok(()) };
-    let outputs = run_checked(session, &batch, signature).map_err(|error| error.to_string())?;
+    let outputs = run_checked(session, &batch, signature)?;
     let rows = batches.iter().map(|batch| batch.common_rows().unwrap_or_default());
     for (trial, own) in trials.iter().zip(share_rows(&outputs, rows)) {
-        compare(&named(&trial.outputs), &named(&own), &trial.tolerance).map_err(|mismatch| mismatch.to_string())?;
+        compare(&named(&trial.outputs), &named(&own), &trial.tolerance)?;
     }
     Ok(())
 }
@@ -108,7 +139,7 @@ fn impossible(signature: &Signature) -> LoadError {
     LoadError::new(LoadErrorKind::Configuration, detail).advise("remove 'enabled' from [batching] in model.toml")
 }
 
-fn wrong(difference: &str) -> LoadError {
+fn wrong(difference: &Difference) -> LoadError {
     let detail = format!("batching is enabled, but samples are not answered alike alone and together: {difference}");
     LoadError::new(LoadErrorKind::SampleFailed, detail)
         .advise("remove 'enabled' from [batching] in model.toml, or widen the samples' tolerance")

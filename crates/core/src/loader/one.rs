@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Engines, batching, panic_message};
+use super::batching::{self, Settled};
+use super::{Engines, panic_message};
 use crate::budget::Budget;
 use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
@@ -57,7 +58,7 @@ fn prepare<'a>(
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
-    let Proven { example, batching } = prove(spec, &signature, &mut sessions, component)?;
+    let Proven { example, batching } = prove(spec, &*model, &signature, &mut sessions, component)?;
     let (engine, budget) = (chosen.engine.name(), budget.clone());
     Ok(Parts { spec, engine, model, signature, example, sessions, batching, budget })
 }
@@ -73,6 +74,7 @@ struct Proven {
 /// Warms every session up, lets the model answer its samples, and finds out whether requests may share runs.
 fn prove(
     spec: &ModelSpec,
+    model: &dyn Model,
     signature: &Signature,
     sessions: &mut [Box<dyn Session>],
     component: &Component,
@@ -96,8 +98,12 @@ fn prove(
         });
     }
     let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, batching: Batching::OFF }) };
-    let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples, &answered)?;
+    let Settled { batching, record: settled, has_panicked } =
+        batching::settle(spec, signature, &mut **session, &samples, &answered)?;
     component.record(|record| record.batching = Some(settled));
+    if has_panicked {
+        *session = open_session(model)?;
+    }
     let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
     Ok(Proven { example, batching })
 }
@@ -170,7 +176,11 @@ fn contract(spec: &ModelSpec, model: &dyn Model) -> Result<Contract, LoadError> 
 }
 
 fn open_sessions(count: usize, model: &dyn Model) -> Result<Vec<Box<dyn Session>>, LoadError> {
-    (0..count).map(|_| guarded("opening a session", || model.open_session())).collect()
+    (0..count).map(|_| open_session(model)).collect()
+}
+
+fn open_session(model: &dyn Model) -> Result<Box<dyn Session>, LoadError> {
+    guarded("opening a session", || model.open_session())
 }
 
 fn session_count(spec: &ModelSpec, model: &dyn Model, contract: Contract, cores: usize) -> usize {
