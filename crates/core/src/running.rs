@@ -12,11 +12,11 @@ use tracing::Span;
 use crate::budget::Budget;
 use crate::engine::{Batch, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
-use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Worker, unless_panicked};
+use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Sharing, Worker, unless_panicked};
 use crate::request::{InferRequest, InferResponse, NamedTensor, Timing};
 use crate::sample::Example;
 use crate::signature::Signature;
-use crate::spec::{Batching, ModelSpec};
+use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
 
 /// The owner of a loaded model and its sessions' threads. Dropping it finishes what waits and unloads the model.
@@ -53,14 +53,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) signature: Arc<Signature>,
     pub(crate) example: Option<Example>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
-    pub(crate) batching: Batching,
+    pub(crate) sharing: Sharing,
     pub(crate) budget: Budget,
 }
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, example, sessions, batching, budget } = parts;
-        let rules = Rules { capacity: spec.limits.queue, batching, direct: !model.may_block() };
+        let Parts { spec, engine, model, signature, example, sessions, sharing, budget } = parts;
+        let rules = Rules { capacity: spec.limits.queue, sharing, direct: !model.may_block() };
         let threads = sessions.len();
         let queue = Arc::new(Queue::new(rules, sessions));
         let worker = Arc::new(Worker {
@@ -76,7 +76,7 @@ impl RunningModel {
             engine,
             signature,
             example,
-            shares_runs: batching.max_rows > 1,
+            shares_runs: sharing.rows > 1,
             timeout: spec.limits.timeout,
             priority: spec.limits.priority,
             queue,

@@ -4,9 +4,10 @@
 //! wrong axis, or a norm over the batch, gives a neighbour's rows a say. So samples are answered one by one and then
 //! together, in both orders, and every row must come out the same.
 
+use super::gain;
 use crate::engine::{Batch, Outputs, Session, share_rows};
 use crate::error::RunError;
-use crate::queue::run_checked;
+use crate::queue::{Sharing, run_checked};
 use crate::request::NamedTensor;
 use crate::sample::{Example, Mismatch, Sample, Tolerance, compare};
 use crate::signature::Signature;
@@ -27,7 +28,7 @@ struct Trial {
 /// What was settled.
 pub(super) struct Settled {
     /// The limits that hold.
-    pub(super) batching: Batching,
+    pub(super) sharing: Sharing,
     pub(super) record: BatchingRecord,
     /// Whether the session panicked, and must not be used again.
     pub(super) has_panicked: bool,
@@ -68,20 +69,50 @@ pub(super) fn settle(
             let has_panicked = matches!(difference, Difference::Failure(RunError::Panicked(_)));
             Ok(Settled { has_panicked, ..off(&format!("rows are not answered alike together: {difference}")) })
         }
-        (None, SharedRuns::Always) => Ok(on(asked, "model.toml says so")),
+        (None, SharedRuns::Always) => Ok(on(asked, Batching::MOST_ROWS, "model.toml says so")),
         (None, _) if trials.len() < 2 => Ok(off("it takes two samples of one shape to try it")),
-        (None, _) => Ok(on(asked, &format!("{} samples are answered alike, alone and together", trials.len()))),
+        (None, _) => Ok(proven(asked, &trials, session)),
     }
 }
 
-fn on(batching: Batching, reason: &str) -> Settled {
-    let record = BatchingRecord { max_rows: batching.max_rows, reason: reason.to_owned() };
-    Settled { batching, record, has_panicked: false }
+/// The limits for rows that may share a run: those that the operator set, else as many rows as make one cheaper.
+fn proven(asked: Batching, trials: &[Trial], session: &mut dyn Session) -> Settled {
+    let proof = format!("{} samples are answered alike, alone and together", trials.len());
+    let shortest = trials.iter().map(|trial| &trial.batch).min_by_key(|batch| batch.common_rows());
+    let (Some(sample), None) = (shortest, asked.max_rows) else { return on(asked, Batching::MOST_ROWS, &proof) };
+    let measured = match gain::measure(session, sample, Batching::MOST_ROWS) {
+        Ok(measured) => measured,
+        Err(error) => {
+            let has_panicked = matches!(error, RunError::Panicked(_));
+            return Settled {
+                has_panicked,
+                ..off(&format!("a sample's rows are not answered several times: {error}"))
+            };
+        }
+    };
+    match (measured.first(), gain::choose(&measured), measured.last()) {
+        (Some(alone), Some(best), Some(most)) if best == alone => {
+            off(&format!("{proof}, but a row takes {} alone and {} among {}", alone.row(), most.row(), most.rows))
+        }
+        (Some(alone), Some(best), _) => {
+            let gain = format!("a row takes {} alone and {} among {}", alone.row(), best.row(), best.rows);
+            on(asked, best.rows, &format!("{proof}; {gain}"))
+        }
+        _ => on(asked, Batching::MOST_ROWS, &proof),
+    }
+}
+
+/// Runs are shared; by so many rows unless the operator set how many.
+fn on(asked: Batching, max_rows: usize, reason: &str) -> Settled {
+    let rows = asked.max_rows.unwrap_or(max_rows);
+    let record = BatchingRecord { max_rows: rows, reason: reason.to_owned() };
+    let sharing = Sharing { rows, bytes: asked.max_bytes, delay: asked.max_delay };
+    Settled { sharing, record, has_panicked: false }
 }
 
 fn off(reason: &str) -> Settled {
     let record = BatchingRecord { max_rows: 1, reason: reason.to_owned() };
-    Settled { batching: Batching::OFF, record, has_panicked: false }
+    Settled { sharing: Sharing::OFF, record, has_panicked: false }
 }
 
 /// Samples of the first one's shape, each with the answer that the model gave to it alone.

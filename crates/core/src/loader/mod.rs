@@ -4,6 +4,7 @@
 //! still busy then are told to stop and nobody waits for them.
 
 mod batching;
+mod gain;
 mod one;
 
 use std::collections::VecDeque;

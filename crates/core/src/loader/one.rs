@@ -8,11 +8,11 @@ use super::{Engines, panic_message};
 use crate::budget::Budget;
 use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
-use crate::queue::{run_checked, run_guarded};
+use crate::queue::{Sharing, run_checked, run_guarded};
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Example, Sample, compare};
 use crate::signature::{Dim, Signature, TensorSpec};
-use crate::spec::{Batching, ModelSpec};
+use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
 use crate::{Shape, Tensor};
 
@@ -58,9 +58,9 @@ fn prepare<'a>(
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
-    let Proven { example, batching } = prove(spec, &*model, &signature, &mut sessions, component)?;
+    let Proven { example, sharing } = prove(spec, &*model, &signature, &mut sessions, component)?;
     let (engine, budget) = (chosen.engine.name(), budget.clone());
-    Ok(Parts { spec, engine, model, signature, example, sessions, batching, budget })
+    Ok(Parts { spec, engine, model, signature, example, sessions, sharing, budget })
 }
 
 /// What a model's samples have shown.
@@ -68,7 +68,7 @@ struct Proven {
     /// The smallest request that it answered.
     example: Option<Example>,
     /// Whether requests may share runs.
-    batching: Batching,
+    sharing: Sharing,
 }
 
 /// Warms every session up, lets the model answer its samples, and finds out whether requests may share runs.
@@ -97,15 +97,15 @@ fn prove(
             record.samples.right += usize::from(right);
         });
     }
-    let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, batching: Batching::OFF }) };
-    let Settled { batching, record: settled, has_panicked } =
+    let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, sharing: Sharing::OFF }) };
+    let Settled { sharing, record: settled, has_panicked } =
         batching::settle(spec, signature, &mut **session, &samples, &answered)?;
     component.record(|record| record.batching = Some(settled));
     if has_panicked {
         *session = open_session(model)?;
     }
     let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
-    Ok(Proven { example, batching })
+    Ok(Proven { example, sharing })
 }
 
 fn warm_up(

@@ -20,11 +20,11 @@ use crate::engine::{Batch, Outputs, Session};
 use crate::error::RunError;
 use crate::request::Timing;
 use crate::signature::Signature;
-use crate::spec::Batching;
 
 use self::pace::Pace;
 use self::state::{Next, State};
 
+pub(crate) use self::decide::Sharing;
 pub(crate) use self::worker::{Worker, run_checked, run_guarded, unless_panicked};
 
 /// A request on its way to a session, with all that the answer needs.
@@ -77,7 +77,7 @@ pub struct QueueLoad {
 pub(crate) struct Rules {
     /// Requests that may wait.
     pub(crate) capacity: usize,
-    pub(crate) batching: Batching,
+    pub(crate) sharing: Sharing,
     /// Whether quick runs may be done where the request arrived.
     pub(crate) direct: bool,
 }
@@ -112,7 +112,7 @@ impl Queue {
         let run = self.pace.estimate(job.batch.byte_len());
         let mut state = self.state();
         state.admit(self.rules.capacity)?;
-        state.expect_in_time(&job, timeout, run.unwrap_or_default(), &self.rules.batching)?;
+        state.expect_in_time(&job, timeout, run.unwrap_or_default(), &self.rules.sharing)?;
         state.insert(job);
         let free = !state.idle.is_empty();
         drop(state);
@@ -142,7 +142,7 @@ impl Queue {
     pub(crate) fn next(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
-            match state.next(&self.rules.batching, Instant::now()) {
+            match state.next(&self.rules.sharing, Instant::now()) {
                 Next::Run(positions) => {
                     let bytes = positions.into_iter().map(|position| state.waiting[position].batch.byte_len()).sum();
                     return Some(Work::Run { estimate: self.pace.estimate(bytes) });
@@ -162,7 +162,7 @@ impl Queue {
     /// this call.
     pub(crate) fn take(&self) -> Option<(Box<dyn Session>, Vec<Job>)> {
         let mut state = self.state();
-        let taken = state.start(&self.rules.batching, Instant::now());
+        let taken = state.start(&self.rules.sharing, Instant::now());
         let more = !state.waiting.is_empty() && !state.idle.is_empty();
         drop(state);
         if more {
@@ -299,7 +299,7 @@ mod tests {
     }
 
     fn queue(capacity: usize) -> Queue {
-        let rules = Rules { capacity, batching: Batching::OFF, direct: true };
+        let rules = Rules { capacity, sharing: Sharing::OFF, direct: true };
         Queue::new(rules, vec![Box::new(Idle)])
     }
 

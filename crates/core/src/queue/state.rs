@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::decide::{Choice, Waiting, choose};
+use super::decide::{Choice, Sharing, Waiting, choose};
 use super::{Job, Refused};
 use crate::engine::Session;
-use crate::spec::Batching;
 
 /// What a queue holds; its owner has the lock.
 #[derive(Default)]
@@ -60,11 +59,11 @@ impl State {
         job: &Job,
         timeout: Duration,
         run: Duration,
-        batching: &Batching,
+        sharing: &Sharing,
     ) -> Result<(), Refused> {
         let ahead = self.waiting.iter().filter(|waiting| waiting.priority <= job.priority);
         let runs = match job.rows {
-            Some(_) => ahead.map(Job::rows).sum::<usize>() / batching.max_rows,
+            Some(_) => ahead.map(Job::rows).sum::<usize>() / sharing.rows,
             None => ahead.count(),
         };
         let expected = earliest_answer(runs, run, self.lent + self.idle.len());
@@ -77,7 +76,7 @@ impl State {
         self.waiting.insert(place.map_or(0, |place| place + 1), job);
     }
 
-    pub(super) fn next(&mut self, batching: &Batching, now: Instant) -> Next {
+    pub(super) fn next(&mut self, sharing: &Sharing, now: Instant) -> Next {
         if self.failed {
             return Next::End;
         }
@@ -85,7 +84,7 @@ impl State {
             self.lost -= 1;
             return Next::Replace { panics: self.panics };
         }
-        match self.choose(batching, now) {
+        match self.choose(sharing, now) {
             Choice::Nothing if self.waiting.is_empty() && self.closed.is_some() => Next::End,
             Choice::Nothing => Next::Wait,
             Choice::WaitUntil(end) => Next::WaitFor(end.saturating_duration_since(now)),
@@ -94,18 +93,18 @@ impl State {
     }
 
     /// What the session that is free should run, if there is one.
-    fn choose(&self, batching: &Batching, now: Instant) -> Choice {
+    fn choose(&self, sharing: &Sharing, now: Instant) -> Choice {
         if self.idle.is_empty() {
             return Choice::Nothing;
         }
         // Nobody comes any more once the queue is closed.
-        let max_delay = if self.closed.is_some() { Duration::ZERO } else { batching.max_delay };
-        choose(&self.waiting, now, &Batching { max_delay, ..*batching })
+        let delay = if self.closed.is_some() { Duration::ZERO } else { sharing.delay };
+        choose(&self.waiting, now, &Sharing { delay, ..*sharing })
     }
 
     /// A session and the requests that it is to run now.
-    pub(super) fn start(&mut self, batching: &Batching, now: Instant) -> Option<(Box<dyn Session>, Vec<Job>)> {
-        let Choice::Run(positions) = self.choose(batching, now) else { return None };
+    pub(super) fn start(&mut self, sharing: &Sharing, now: Instant) -> Option<(Box<dyn Session>, Vec<Job>)> {
+        let Choice::Run(positions) = self.choose(sharing, now) else { return None };
         let session = self.lend()?;
         self.running += positions.len();
         Some((session, self.remove(&positions)))

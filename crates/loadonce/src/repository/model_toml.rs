@@ -213,7 +213,7 @@ mod tests {
         let limits = Limits { queue: 8, sessions: Some(2), timeout, priority };
         assert_eq!(keys.limits.apply(), limits);
         let (shared_runs, max_delay) = (SharedRuns::Always, Duration::from_micros(500));
-        assert_eq!(keys.batching.apply(), Batching { shared_runs, max_rows: 8, max_bytes: 1024, max_delay });
+        assert_eq!(keys.batching.apply(), Batching { shared_runs, max_rows: Some(8), max_bytes: 1024, max_delay });
         let options: Vec<_> = keys.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(options, [("intra_op_threads", "2"), ("session.disable_prepacking", "1")]);
         assert_eq!(keys.inputs["x"].columns.as_deref().unwrap(), ["a", "b"]);
