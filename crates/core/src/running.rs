@@ -218,7 +218,7 @@ impl ModelHandle {
     fn refusal(&self, refused: Refused, deadline: Duration) -> InferError {
         let model = self.name().to_owned();
         match refused {
-            Refused::Full { capacity } => InferError::QueueFull { model, capacity },
+            Refused::Full { capacity, expected } => InferError::QueueFull { model, capacity, expected },
             Refused::Late { waiting, expected } => InferError::TooLate { model, deadline, waiting, expected },
             Refused::Closed { reason } => self.not_ready(reason),
         }

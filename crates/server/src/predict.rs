@@ -29,6 +29,8 @@ pub(crate) struct Received<B> {
     pub(crate) body: B,
     /// Its size in bytes.
     pub(crate) size: usize,
+    /// When the caller stops to wait.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// The two ends of a format. What `decode` learns of the request's form, `encode` gets back.
@@ -69,10 +71,12 @@ where
     let answer = async {
         let model = api.registry().get(asked.model, asked.version)?.clone();
         let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
-        let Received { body, size } = body.await?;
+        let Received { body, size, deadline } = body.await?;
         let Format { decode, encode } = format;
         let (decoder, decoding) = (model.clone(), Instant::now());
-        let (form, request) = offload(size, move || Ok(decode(body, &decoder)?)).await?;
+        let (form, mut request) = offload(size, move || Ok(decode(body, &decoder)?)).await?;
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        request.timeout = request.timeout.into_iter().chain(left).min();
         let (rows, decode) = (row_count(&request), decoding.elapsed());
         let response = model.infer(request).await?;
         prediction.timing = Some(response.timing);
