@@ -200,6 +200,8 @@ pub enum InferError {
         model: String,
         /// The bound.
         capacity: usize,
+        /// The earliest time of an answer if there were a place, from now on; zero where no run was measured.
+        expected: Duration,
     },
     /// The answer did not come in time.
     #[error("model '{model}' did not answer within {} ms", .deadline.as_millis())]

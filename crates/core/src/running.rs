@@ -162,6 +162,11 @@ impl ModelHandle {
         self.0.queue.closed()
     }
 
+    /// Refuses where the queue is full now; for callers who would have to decode a large request first.
+    pub fn expect_room(&self) -> Result<(), InferError> {
+        self.0.queue.expect_room().map_err(|refused| self.refusal(refused, self.0.timeout))
+    }
+
     /// Predicts: checks the request against the signature, queues it, and waits for its answer no longer than the
     /// request and the model allow. A caller that drops the future is dropped from the queue.
     pub async fn infer(&self, request: InferRequest) -> Result<InferResponse, InferError> {
@@ -218,7 +223,7 @@ impl ModelHandle {
     fn refusal(&self, refused: Refused, deadline: Duration) -> InferError {
         let model = self.name().to_owned();
         match refused {
-            Refused::Full { capacity } => InferError::QueueFull { model, capacity },
+            Refused::Full { capacity, expected } => InferError::QueueFull { model, capacity, expected },
             Refused::Late { waiting, expected } => InferError::TooLate { model, deadline, waiting, expected },
             Refused::Closed { reason } => self.not_ready(reason),
         }

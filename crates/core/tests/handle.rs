@@ -64,7 +64,7 @@ async fn a_full_queue_refuses_and_a_caller_who_left_makes_room() {
     enqueue(waiting.as_mut());
     assert_eq!(handle.load(), QueueLoad { waiting: 1, running: 1 });
     let refused = handle.infer(request(&[[1.0, 1.0]])).await.unwrap_err();
-    assert_eq!(refused, InferError::QueueFull { model: "m".to_owned(), capacity: 1 });
+    assert!(matches!(refused, InferError::QueueFull { capacity: 1, .. }), "{refused}");
     drop(waiting);
     let mut next = pin!(handle.infer(request(&[[1.0, 1.0]])));
     enqueue(next.as_mut());

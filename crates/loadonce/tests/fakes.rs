@@ -14,12 +14,7 @@ use loadonce::lifespan::{Bound, Config, Failed, Loaded, Startup};
 use loadonce::load_models;
 use loadonce::server::{Api, Limits, Telemetry};
 
-use crate::support::until;
-
-/// Waits for a state, but not for ever.
-async fn in_time<T>(state: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_mins(1), state).await.expect("the state that the test waits for does not come")
-}
+use crate::support::{in_time, until};
 
 type Fakes = BTreeMap<String, FakeEngine>;
 

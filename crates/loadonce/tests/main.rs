@@ -13,6 +13,7 @@ mod exit_codes;
 mod fakes;
 mod grpc;
 mod http;
+mod leaving;
 mod loading;
 mod models;
 mod platforms;

@@ -6,6 +6,7 @@ use axum::Router;
 use bytes::Bytes;
 use loadonce_core::registry::Registry;
 use loadonce_core::status::StatusView;
+use tokio::sync::Semaphore;
 
 use crate::counts::Counts;
 use crate::grpc;
@@ -23,6 +24,8 @@ struct Inner {
     telemetry: Telemetry,
     limits: Limits,
     counts: Arc<Counts>,
+    /// Permits to work on a body too large for the runtime's threads.
+    large_bodies: Arc<Semaphore>,
     /// The description of all this, in JSON.
     document: Bytes,
 }
@@ -41,12 +44,15 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of a message over gRPC.
     pub message_bytes: usize,
+    /// Large bodies that are decoded or encoded at the same time.
+    pub large_bodies: usize,
 }
 
 impl Default for Limits {
-    /// 64 MiB, as Triton takes.
+    /// 64 MiB, as Triton takes, and a large body for each processor.
     fn default() -> Self {
-        Self { body_bytes: 64 << 20, message_bytes: 64 << 20 }
+        let large_bodies = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { body_bytes: 64 << 20, message_bytes: 64 << 20, large_bodies }
     }
 }
 
@@ -74,7 +80,8 @@ impl Api {
         let counts = Arc::new(Counts::new(&registry));
         telemetry.metrics.watch(registry.handles().cloned().collect(), Arc::clone(&counts));
         let document = openapi::document(&registry).to_string().into();
-        Self(Arc::new(Inner { registry, telemetry, limits, counts, document }))
+        let large_bodies = Arc::new(Semaphore::new(limits.large_bodies));
+        Self(Arc::new(Inner { registry, telemetry, limits, counts, large_bodies, document }))
     }
 
     /// Every route over HTTP but its health, which the lifespan shell answers.
@@ -110,6 +117,10 @@ impl Api {
 
     pub(crate) fn limits(&self) -> Limits {
         self.0.limits
+    }
+
+    pub(crate) fn large_bodies(&self) -> &Arc<Semaphore> {
+        &self.0.large_bodies
     }
 
     pub(crate) fn document(&self) -> Bytes {

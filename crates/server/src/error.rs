@@ -1,10 +1,12 @@
 //! Errors on their way out: one exhaustive table from kind to status for each protocol, and one JSON body for all errors
 //! over HTTP.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
-use http::{Extensions, HeaderValue, StatusCode};
+use http::{Extensions, StatusCode};
 use loadonce_core::{ErrorKind, InferError, LookupError};
 use serde_json::json;
 use tonic::{Code, Status};
@@ -19,6 +21,8 @@ pub struct ApiError {
     pub kind: ApiErrorKind,
     /// What was wrong, where, what was expected, what came.
     pub text: String,
+    /// After how long the caller may try again; none where that is of no use.
+    pub retry_after: Option<Duration>,
 }
 
 /// Kinds of error that a caller can meet: those of a prediction, and those of HTTP itself.
@@ -98,7 +102,8 @@ impl ApiErrorKind {
 impl ApiError {
     /// An error of that kind.
     pub fn new(kind: ApiErrorKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into() }
+        let retry_after = matches!(kind, ApiErrorKind::Infer(ErrorKind::Unavailable | ErrorKind::Overloaded));
+        Self { kind, text: text.into(), retry_after: retry_after.then_some(A_WHILE) }
     }
 
     /// A request that is wrong.
@@ -125,7 +130,13 @@ impl ApiError {
 
 impl From<InferError> for ApiError {
     fn from(error: InferError) -> Self {
-        Self::new(ApiErrorKind::Infer(error.kind()), error.to_string())
+        let mut own = Self::new(ApiErrorKind::Infer(error.kind()), error.to_string());
+        if let InferError::QueueFull { expected, .. } = error
+            && !expected.is_zero()
+        {
+            own.retry_after = Some(expected);
+        }
+        own
     }
 }
 
@@ -141,15 +152,19 @@ impl From<WireError> for ApiError {
     }
 }
 
-/// Seconds after which a refused caller may try again.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+/// After which a refused caller may try again, where nothing better is known.
+const A_WHILE: Duration = Duration::from_secs(1);
+
+/// What clients of gRPC that try again by themselves wait for, in milliseconds (gRPC's proposal A6, "Pushback").
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = self.kind.status();
-        let mut response = (status, Json(json!({ "error": self.text }))).into_response();
-        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        let mut response = (self.kind.status(), Json(json!({ "error": self.text }))).into_response();
+        if let Some(retry_after) = self.retry_after {
+            // Whole seconds (RFC 9110, section 10.2.3), rather too many than too few.
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -160,12 +175,17 @@ impl IntoResponse for ApiError {
 const LONGEST_STATUS: usize = 2048;
 
 impl From<ApiError> for Status {
-    fn from(ApiError { kind, mut text }: ApiError) -> Self {
+    fn from(ApiError { kind, mut text, retry_after }: ApiError) -> Self {
         if text.len() > LONGEST_STATUS {
             text.truncate(text.floor_char_boundary(LONGEST_STATUS));
             text.push_str("..");
         }
-        Self::new(kind.code(), text)
+        let mut status = Self::new(kind.code(), text);
+        if let Some(retry_after) = retry_after {
+            let milliseconds = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+            status.metadata_mut().insert(PUSHBACK, milliseconds.max(1).into());
+        }
+        status
     }
 }
 
@@ -179,6 +199,22 @@ mod tests {
         assert_eq!(statuses, [400, 404, 503, 429, 504, 504, 500]);
         // Their numbers in `statuscodes.md` of grpc/grpc.
         assert_eq!(ErrorKind::ALL.map(|kind| i32::from(grpc_code(kind))), [3, 5, 14, 8, 4, 4, 13]);
+    }
+
+    #[test]
+    fn a_full_queue_says_when_to_try_again() {
+        let told = |expected: u64| {
+            let expected = Duration::from_micros(expected);
+            let error = ApiError::from(InferError::QueueFull { model: "m".to_owned(), capacity: 1, expected });
+            let pushback = Status::from(error.clone()).metadata().get(PUSHBACK).unwrap().to_str().unwrap().to_owned();
+            let retry_after = error.into_response().headers()[RETRY_AFTER].to_str().unwrap().to_owned();
+            (retry_after, pushback)
+        };
+        for (expected, seconds, milliseconds) in
+            [(0, "1", "1000"), (5, "1", "1"), (250_000, "1", "250"), (2_000_000, "2", "2000"), (2_000_001, "3", "2000")]
+        {
+            assert_eq!(told(expected), (seconds.to_owned(), milliseconds.to_owned()), "{expected}");
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ const RUN: HeaderName = HeaderName::from_static("loadonce-run-us");
 /// Requests that shared the run.
 const BATCH: HeaderName = HeaderName::from_static("loadonce-batch");
 
+/// What an answer may be explained with.
+pub(crate) const HEADERS: [HeaderName; 3] = [QUEUE, RUN, BATCH];
+
 /// Whether the request with these headers asks what becomes of it.
 pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
     headers.contains_key(EXPLAIN)

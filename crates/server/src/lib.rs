@@ -11,6 +11,7 @@ pub mod wire;
 pub mod samples;
 pub mod report;
 mod counts;
+mod deadline;
 mod error;
 mod explain;
 mod facts;

@@ -1,5 +1,6 @@
 //! A prediction, whatever the protocol: find the model, decode, infer, encode, count.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use loadonce_core::{ErrorKind, InferRequest, InferResponse, ModelHandle, Timing};
@@ -29,6 +30,8 @@ pub(crate) struct Received<B> {
     pub(crate) body: B,
     /// Its size in bytes.
     pub(crate) size: usize,
+    /// When the caller stops to wait.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// The two ends of a format. What `decode` learns of the request's form, `encode` gets back.
@@ -69,16 +72,21 @@ where
     let answer = async {
         let model = api.registry().get(asked.model, asked.version)?.clone();
         let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
-        let Received { body, size } = body.await?;
+        let Received { body, size, deadline } = body.await?;
         let Format { decode, encode } = format;
         let (decoder, decoding) = (model.clone(), Instant::now());
-        let (form, request) = offload(size, move || Ok(decode(body, &decoder)?)).await?;
+        if size >= OFFLOAD_BYTES {
+            model.expect_room()?;
+        }
+        let (form, mut request) = offload(api, size, move || Ok(decode(body, &decoder)?)).await?;
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        request.timeout = request.timeout.into_iter().chain(left).min();
         let (rows, decode) = (row_count(&request), decoding.elapsed());
         let response = model.infer(request).await?;
         prediction.timing = Some(response.timing);
         let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
         let (timing, encoding) = (response.timing, Instant::now());
-        let encoded = offload(size, move || Ok(encode(form, &model, &response)?)).await?;
+        let encoded = offload(api, size, move || Ok(encode(form, &model, &response)?)).await?;
         Ok((encoded, Answered { decode, timing, encode: encoding.elapsed(), rows }))
     };
     let result = match answer.await {
@@ -94,18 +102,26 @@ where
     (result, prediction)
 }
 
-/// Does work on `size` bytes here, or on a thread for blocking work if that many would hold up the runtime.
+/// Does work on `size` bytes here, or on a thread for blocking work if that many would hold up the runtime; of such work
+/// no more is under way than there are processors.
 pub(crate) async fn offload<T: Send + 'static>(
+    api: &Api,
     size: usize,
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     if size < OFFLOAD_BYTES {
         return work();
     }
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+    let failed = |error: &dyn std::error::Error| {
         let kind = ApiErrorKind::Infer(ErrorKind::Internal);
-        Err(ApiError::new(kind, format!("the body could not be processed: {error}")))
-    })
+        ApiError::new(kind, format!("the body could not be processed: {error}"))
+    };
+    let permit = Arc::clone(api.large_bodies()).acquire_owned().await.map_err(|error| failed(&error))?;
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(failed(&error)))
 }
 
 /// Rows of a request: the length of its first input's first axis, one for a scalar.

@@ -83,7 +83,7 @@ async fn a_deadline_is_kept() {
     request.metadata_mut().insert("grpc-timeout", "soon".parse().unwrap());
     let answer = call_with::<_, ModelInferResponse>(&served.router, &method("ModelInfer"), request).await;
     let status = answer.unwrap_err();
-    let expected = "grpc-timeout: expected 8 digits at most and a unit, got \"soon\"";
+    let expected = "grpc-timeout: expected 8 digits at most and a unit of H, M, S, m, u, n, got \"soon\"";
     assert_eq!((status.code(), status.message()), (Code::InvalidArgument, expected));
 }
 

@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod compression;
+mod deadlines;
 mod docs;
 mod grpc;
 mod grpc_calls;

@@ -54,7 +54,7 @@ impl Served {
         let options = LoadOptions { keep_going: true, ..LoadOptions::default() };
         let models = Loading::start(declared, &engines, board.view(), options).unwrap().finish().await.unwrap();
         board.enter(Phase::Ready);
-        let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT };
+        let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT, ..Limits::default() };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits);
         Self { models, router: api.clone().routes().merge(api.clone().grpc_routes()), api, board }
     }

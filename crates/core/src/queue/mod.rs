@@ -50,8 +50,10 @@ pub(crate) struct Answer {
 /// Why a job was not taken in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
+    /// As many wait as may, and another one would be answered after that time at the earliest.
     Full {
         capacity: usize,
+        expected: Duration,
     },
     /// So many wait that the answer would come after that time, later than the caller waits.
     Late {
@@ -109,10 +111,10 @@ impl Queue {
 
     /// Takes a request in, to be run on a thread of the model, whose caller waits no longer than `timeout`.
     pub(crate) fn push(&self, job: Job, timeout: Duration) -> Result<(), Refused> {
-        let run = self.pace.estimate(job.batch.byte_len());
+        let run = self.pace.estimate(job.batch.byte_len()).unwrap_or_default();
         let mut state = self.state();
-        state.admit(self.rules.capacity)?;
-        state.expect_in_time(&job, timeout, run.unwrap_or_default(), &self.rules.sharing)?;
+        let expected = state.expect(&job, run, &self.rules.sharing);
+        state.admit(self.rules.capacity, expected, timeout)?;
         state.insert(job);
         let free = !state.idle.is_empty();
         drop(state);
@@ -121,6 +123,16 @@ impl Queue {
             self.changed.notify_one();
         }
         Ok(())
+    }
+
+    /// Refuses where a request would find the queue full, before anybody takes the trouble to decode it.
+    pub(crate) fn expect_room(&self) -> Result<(), Refused> {
+        let (capacity, state) = (self.rules.capacity, self.state());
+        let first = state.waiting.front().filter(|_| state.waiting.len() >= capacity);
+        first.map_or(Ok(()), |first| {
+            let run = self.pace.estimate(first.batch.byte_len()).unwrap_or_default();
+            Err(Refused::Full { capacity, expected: state.expect(first, run, &self.rules.sharing) })
+        })
     }
 
     /// A session for a request that is quick enough to run where it arrived; none where others wait, all sessions are
@@ -325,10 +337,16 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_at_once() {
-        let queue = queue(1);
-        let (first, _waiting) = job();
-        queue.push(first, FOREVER).unwrap();
-        assert_eq!(queue.push(job().0, FOREVER), Err(Refused::Full { capacity: 1 }));
+        let queue = queue(2);
+        queue.pace.note(0, Duration::from_millis(100));
+        let waits = [(); 2].map(|()| {
+            let (job, answer) = job();
+            queue.push(job, FOREVER).unwrap();
+            answer
+        });
+        let expected = Duration::from_millis(300);
+        assert_eq!(queue.push(job().0, FOREVER), Err(Refused::Full { capacity: 2, expected }));
+        drop(waits);
     }
 
     #[test]

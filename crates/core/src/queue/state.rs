@@ -45,29 +45,25 @@ impl State {
         Self { idle: sessions, ..Self::default() }
     }
 
-    pub(super) fn admit(&self, capacity: usize) -> Result<(), Refused> {
+    /// Refuses who finds no place, or would wait in vain for an answer that is `expected` after `timeout`.
+    pub(super) fn admit(&self, capacity: usize, expected: Duration, timeout: Duration) -> Result<(), Refused> {
+        let waiting = self.waiting.len();
         match &self.closed {
             Some(reason) => Err(Refused::Closed { reason: reason.clone() }),
-            None if self.waiting.len() >= capacity => Err(Refused::Full { capacity }),
+            None if waiting >= capacity => Err(Refused::Full { capacity, expected }),
+            None if expected > timeout => Err(Refused::Late { waiting, expected }),
             None => Ok(()),
         }
     }
 
-    /// Refuses who would wait in vain, even if every run ahead is full and takes no longer than `run`.
-    pub(super) fn expect_in_time(
-        &self,
-        job: &Job,
-        timeout: Duration,
-        run: Duration,
-        sharing: &Sharing,
-    ) -> Result<(), Refused> {
+    /// The earliest moment of an answer, from now on: every run ahead is full, and takes no longer than `run`.
+    pub(super) fn expect(&self, job: &Job, run: Duration, sharing: &Sharing) -> Duration {
         let ahead = self.waiting.iter().filter(|waiting| waiting.priority <= job.priority);
         let runs = match job.rows {
             Some(_) => ahead.map(Job::rows).sum::<usize>() / sharing.rows,
             None => ahead.count(),
         };
-        let expected = earliest_answer(runs, run, self.lent + self.idle.len());
-        if expected <= timeout { Ok(()) } else { Err(Refused::Late { waiting: self.waiting.len(), expected }) }
+        earliest_answer(runs, run, self.lent + self.idle.len())
     }
 
     /// Behind those who came before it and are as urgent.

@@ -53,8 +53,11 @@ async fn serve_observed(
     let telemetry = Telemetry::new(bound.status());
     let loaded = load(settings, bound, (specs, engines), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
-    let limits =
-        loadonce_server::Limits { body_bytes: settings.max_body_bytes, message_bytes: settings.max_grpc_message_bytes };
+    let limits = loadonce_server::Limits {
+        body_bytes: settings.max_body_bytes,
+        message_bytes: settings.max_grpc_message_bytes,
+        large_bodies: settings.cores,
+    };
     let api = move |registry| Api::new(registry, telemetry, limits);
     let report = loaded.serve(|registry| routes(settings, api(registry)), shutdown).await;
     herald.abort();

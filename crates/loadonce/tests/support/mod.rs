@@ -6,4 +6,4 @@ mod process;
 
 pub(crate) use self::client::Client;
 pub(crate) use self::folder::{Folder, example, examples};
-pub(crate) use self::process::{Ended, Server, run, run_with, until};
+pub(crate) use self::process::{Ended, Server, in_time, run, run_with, until};

@@ -140,6 +140,11 @@ pub(crate) fn until(mut state: impl FnMut() -> bool) {
     }
 }
 
+/// Waits for a state, but not for ever.
+pub(crate) async fn in_time<T>(state: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, state).await.expect("the state that the test waits for does not come")
+}
+
 /// The addresses in `... listening on http://ADDRESS and unix:PATH, gRPC on ADDRESS, ...`.
 fn listening(stdout: &mut BufReader<ChildStdout>) -> (SocketAddr, Option<SocketAddr>) {
     let mut line = String::new();

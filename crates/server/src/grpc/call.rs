@@ -1,6 +1,6 @@
 //! What all calls share: the content type, the deadline, the bound on messages, compression, and how an error is told.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -17,6 +17,7 @@ use tonic::{Code, Status};
 use tower::service_fn;
 
 use super::codec::Undecoded;
+use crate::deadline::deadline;
 use crate::error::{ApiError, ApiErrorKind};
 
 /// Bytes above which an answer is sent as it is, even to those who packed their request: `tonic` packs on the runtime's
@@ -75,26 +76,7 @@ impl Call {
             return Err(ApiError::new(ApiErrorKind::NotGrpc, text));
         }
         let started = Instant::now();
-        let Some(timeout) = headers.get("grpc-timeout") else { return Ok(Self { started, deadline: None }) };
-        let wrong =
-            || ApiError::invalid(format!("grpc-timeout: expected 8 digits at most and a unit, got {timeout:?}"));
-        let timeout = timeout.to_str().ok().and_then(parse_timeout).ok_or_else(wrong)?;
-        Ok(Self { started, deadline: started.checked_add(timeout) })
-    }
-}
-
-/// `Timeout` of `PROTOCOL-HTTP2.md`: up to eight digits and a unit.
-fn parse_timeout(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let amount: u64 = digits.parse().ok().filter(|_| digits.len() <= 8 && !digits.starts_with('+'))?;
-    match unit {
-        "H" => Some(Duration::from_hours(amount)),
-        "M" => Some(Duration::from_mins(amount)),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
+        Ok(Self { started, deadline: deadline(headers, started)? })
     }
 }
 
@@ -198,16 +180,6 @@ fn grpc<R: Message + 'static>(headers: &HeaderMap, bound: Bound) -> Grpc<Undecod
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn timeouts_have_eight_digits_and_a_unit() {
-        assert_eq!(parse_timeout("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(parse_timeout("99999999H"), Some(Duration::from_hours(99_999_999)));
-        assert_eq!(parse_timeout("0n"), Some(Duration::ZERO));
-        for wrong in ["", "m", "1", "1s", "-1m", "+1m", "1.5S", "123456789m", "1ü"] {
-            assert_eq!(parse_timeout(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn only_grpc_is_grpc() {

@@ -94,7 +94,7 @@ async fn decoded(
     let decoded = match message {
         Ok(message) => {
             let size = message.len();
-            offload(size, move || Ok((decode_message(message)?, size))).await
+            offload(api, size, move || Ok((decode_message(message)?, size))).await
         }
         Err(error) => Err(error),
     };
@@ -114,18 +114,13 @@ async fn infer(
     let version = model::version(&version);
     let asked = Asked { protocol: Protocol::Grpc, model: &name, version, started: call.started };
     let format = Format {
-        decode: move |message, _: &ModelHandle| {
-            let (form, mut request) = decode_request(message)?;
-            let left = call.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            request.timeout = request.timeout.into_iter().chain(left).min();
-            Ok((form, request))
-        },
+        decode: move |message, _: &ModelHandle| decode_request(message),
         encode: |form: Form, model: &ModelHandle, response: &InferResponse| {
             let (name, version, signature) = (model.name(), model.version(), model.signature());
             encode_response(Answerer { name, version, signature }, response, &form)
         },
     };
-    predict(api, asked, ready(Ok(Received { body: message, size })), format).await
+    predict(api, asked, ready(Ok(Received { body: message, size, deadline: call.deadline })), format).await
 }
 
 /// The messages of a stream, until the caller has sent all, or is silent while the server stops: an open stream must not

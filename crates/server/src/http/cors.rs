@@ -8,6 +8,7 @@ use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use crate::explain;
 use crate::wire::v2::HEADER_LENGTH;
 
 /// Whose pages may ask.
@@ -80,9 +81,15 @@ impl Origins {
             .allow_origin(origins)
             .allow_methods([Method::GET, Method::HEAD, Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers([HeaderName::from_static(HEADER_LENGTH), RETRY_AFTER]);
+            .expose_headers(exposed());
         routes.layer(cors)
     }
+}
+
+/// Headers of answers that scripts of these pages may read; the last one is the shell's.
+fn exposed() -> Vec<HeaderName> {
+    let others = [HeaderName::from_static(HEADER_LENGTH), RETRY_AFTER, HeaderName::from_static("x-request-id")];
+    explain::HEADERS.into_iter().chain(others).collect()
 }
 
 #[cfg(test)]

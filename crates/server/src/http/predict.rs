@@ -13,6 +13,7 @@ use super::body;
 use super::target::Target;
 use crate::api::Api;
 use crate::counts::Protocol;
+use crate::deadline::deadline;
 use crate::error::ApiError;
 use crate::explain;
 use crate::predict::{Asked, Format, Received};
@@ -35,8 +36,9 @@ where
     let asked = Asked { protocol, model: &target.name, version: target.version(), started: Instant::now() };
     let (head, body) = request.into_parts();
     let body = async {
+        let deadline = deadline(&head.headers, asked.started)?;
         let body = body::read(&head.headers, body, api.limits().body_bytes).await?;
-        Ok(Received { size: body.len(), body })
+        Ok(Received { size: body.len(), body, deadline })
     };
     let (result, prediction) = crate::predict::predict(api, asked, body, format).await;
     let mut response = result.map_or_else(ApiError::into_response, respond);

@@ -92,7 +92,8 @@ fn error(status: u16, texts: &[&str]) -> Value {
     });
     if matches!(status, 429 | 503) {
         let schema = json!({ "type": "integer" });
-        let description = "Seconds after which to try again.";
+        let description =
+            "Seconds after which to try again: of a full queue, the least time until those who wait are answered.";
         response["headers"] = json!({ "Retry-After": { "description": description, "schema": schema } });
     }
     response

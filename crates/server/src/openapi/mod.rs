@@ -24,6 +24,8 @@ use loadonce_core::{ModelHandle, Signature};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+use crate::deadline::EXPECTED_TIMEOUT;
+
 /// A model that answers.
 #[derive(Clone, Copy, Debug)]
 struct Model<'a> {
@@ -51,6 +53,7 @@ pub(crate) fn document(registry: &Registry) -> Value {
     document["components"]["parameters"] = json!({
         "name": path_parameter("name", "The model.", &names),
         "version": path_parameter("version", "The model's version.", &Vec::from_iter(versions)),
+        TIMEOUT: timeout_parameter(),
     });
     document
 }
@@ -80,6 +83,13 @@ fn path_parameter(name: &str, description: &str, values: &[&str]) -> Value {
         schema["enum"] = json!(values);
     }
     json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema })
+}
+
+fn timeout_parameter() -> Value {
+    let description = "Milliseconds after which the caller waits no more, as meshes send them. `grpc-timeout` is \
+        understood too, such as `250m`; the earlier one holds.";
+    let schema = json!({ "type": "integer", "minimum": 1 });
+    json!({ "name": EXPECTED_TIMEOUT, "in": "header", "description": description, "schema": schema })
 }
 
 impl<'a> Model<'a> {
@@ -115,6 +125,14 @@ const NO_KEY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 /// Any text as a part of a key; different texts stay different.
 fn key(text: &str) -> String {
     utf8_percent_encode(text, NO_KEY).to_string().replace('%', "..")
+}
+
+/// The key of the header with a request's deadline.
+const TIMEOUT: &str = "timeout";
+
+/// A reference to a parameter.
+fn parameter(key: &str) -> Value {
+    json!({ "$ref": format!("#/components/parameters/{key}") })
 }
 
 /// A reference to a schema.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::answers::{PREDICTION, responses};
 use super::examples::Form;
-use super::{Model, Parts, reference};
+use super::{Model, Parts, TIMEOUT, parameter, reference};
 
 /// What differs between protocols.
 pub(super) struct Prediction {
@@ -40,7 +40,7 @@ impl Prediction {
             "operationId": format!("{}_{}", self.verb, model.key(&[])),
             "summary": self.summary,
             "tags": [model.name],
-            "parameters": [],
+            "parameters": [parameter(TIMEOUT)],
             "requestBody": body,
             "responses": responses(good, PREDICTION),
         })

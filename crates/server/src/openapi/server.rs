@@ -4,7 +4,7 @@ use loadonce_core::ErrorKind;
 use serde_json::{Map, Value, json};
 
 use super::answers::{BODY, LOADED, MODEL, PREDICTION, responses};
-use super::{Parts, bodies, reference, v2};
+use super::{Parts, TIMEOUT, bodies, parameter, reference, v2};
 use crate::error::ApiErrorKind;
 use crate::http::TARGET_MODEL;
 use crate::metrics;
@@ -152,7 +152,8 @@ impl Operation {
             Text(types) => text_response("Good", types),
         };
         let names = ["name", "version"].into_iter().filter(|name| path.contains(&format!("{{{name}}}")));
-        let parameters = names.map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }));
+        let is_prediction = self.errors.contains(&ApiErrorKind::Infer(ErrorKind::DeadlineExceeded));
+        let parameters = names.chain(is_prediction.then_some(TIMEOUT)).map(parameter);
         let mut operation = json!({
             "operationId": id,
             "summary": self.summary,
@@ -179,9 +180,11 @@ impl Operation {
 /// Rows as lines, and a model that is named where several are served.
 fn allow_csv(operation: &mut Value) {
     let description = "The model that is meant, where several are served.";
-    operation["parameters"] = json!([
-        { "name": TARGET_MODEL, "in": "header", "description": description, "schema": { "type": "string" } }
-    ]);
+    let header =
+        json!({ "name": TARGET_MODEL, "in": "header", "description": description, "schema": { "type": "string" } });
+    if let Value::Array(parameters) = &mut operation["parameters"] {
+        parameters.push(header);
+    }
     let lines = json!({ "schema": { "type": "string" } });
     operation["requestBody"]["content"]["text/csv"] = lines.clone();
     operation["responses"]["200"]["content"]["text/csv"] = lines;
