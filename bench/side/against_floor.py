@@ -55,7 +55,7 @@ TABULAR = {"config": "", "connections": (1, 8, 64, 512)}
 RATES = {(8, "rate"): EQUAL, (64, "rate"): EQUAL}
 NEARLY = {(8, "rate"): Bar(0.9), (64, "rate"): Bar(0.9)}
 
-SCENARIOS = {
+WORKS = {
     "iris": AgainstFloor(
         "iris, v1 JSON, ONNX Runtime",
         "iris",

@@ -8,21 +8,35 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import against_floor
+import batching
+import company
+import mixed
+import over_grpc
+import overload
 from contest import Contest
 from load import LoadError
 from outcome import Outcome
 from server import ServerError
 from work import WrongAnswerError
 
-SCENARIOS = {**against_floor.SCENARIOS}
+SCENARIOS: dict[str, Callable[[Contest], Outcome]] = {
+    **{name: work.run for name, work in against_floor.WORKS.items()},
+    "batching": batching.run,
+    "grpc": over_grpc.run,
+    "overload": overload.run,
+    "hundred": company.hundred,
+    "idle": company.idle,
+    "mixed": mixed.run,
+}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("data", "loadonce", "floor", "library", "results"):
+    for name in ("data", "loadonce", "floor", "open-loop", "library", "results"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="three pairs of a second")
@@ -38,14 +52,21 @@ def arguments() -> argparse.Namespace:
 
 def contest_of(given: argparse.Namespace, scratch: Path) -> Contest:
     pairs, seconds = (3, 1) if given.quick else (given.pairs, given.seconds)
-    paths = [given.data, given.loadonce, given.floor, given.library, scratch]
+    paths = [
+        given.data,
+        given.loadonce,
+        given.floor,
+        given.open_loop,
+        given.library,
+        scratch,
+    ]
     return Contest(*(path.resolve() for path in paths), seconds=seconds, pairs=pairs)
 
 
 def run(name: str, contest: Contest) -> Outcome:
     print(f"== {name}", flush=True)
     began = time.monotonic()
-    outcome = SCENARIOS[name].run(contest)
+    outcome = SCENARIOS[name](contest)
     for verdict in outcome.verdicts:
         print(f"  {verdict}")
     print(f"  in {time.monotonic() - began:.0f} s", flush=True)
