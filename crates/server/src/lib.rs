@@ -10,6 +10,7 @@ pub mod api;
 pub mod wire;
 pub mod samples;
 pub mod report;
+mod counts;
 mod error;
 mod explain;
 mod facts;
