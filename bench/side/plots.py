@@ -7,7 +7,6 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
 from outcome import Comparison
 
 CONNECTIONS = 8
