@@ -62,8 +62,9 @@ lint: ## Run clippy on everything, then on each engine alone and on none
 doc: ## Build the documentation, private items too, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --locked --no-deps --document-private-items
 
-unit: ## Run the tests of the crates, doc tests too
+unit: ## Run the tests of the crates, doc tests too, and of the benchmark's arithmetic
 	cargo test --workspace --locked --no-fail-fast
+	"$$PYTHON" -m unittest discover --quiet --start-directory bench/side
 
 release: ## Build the program as users do
 	cargo build --release --locked -p loadonce
@@ -95,5 +96,5 @@ browser: release ## Use the server's page with a real browser
 fuzz: ## Give the parsers of model files and requests arbitrary bytes, each for FUZZ_SECONDS (600)
 	@fuzz/run.sh
 
-bench: ## Measure the engines side by side; see bench/README.md
-	@bench/engines.sh
+bench: ## Measure the server beside a hand-written one and others, half an hour; see bench/README.md
+	@bench/side.sh --write

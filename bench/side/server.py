@@ -1,5 +1,6 @@
 """A server as a process group of its own, from its start to its end."""
 
+import contextlib
 import http.client
 import os
 import resource
@@ -27,7 +28,7 @@ class ServerError(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """How to start a server; `PORT` in the command stands for one."""
+    """How to start a server; `PORT` stands for one."""
 
     name: str
     command: Sequence[str | Path]
@@ -37,35 +38,42 @@ class Program:
         """Starts it, and waits for its first right answer."""
         return Server(self, work)
 
+    def spawn(self, port: int, output: int) -> subprocess.Popen[bytes]:
+        """Starts it in a process group of its own."""
 
-class Server:
-    """A running server; the whole group is ended when the block ends."""
+        def with_port(text: str | Path) -> str:
+            return str(text).replace("PORT", str(port))
 
-    def __init__(self, program: Program, work: Work) -> None:
-        self.name = program.name
-        self.port = free_port()
-        self.address = f"{HOST}:{self.port}"
-        allow_open_files()
-        command = [
-            str(part).replace("PORT", str(self.port)) for part in program.command
-        ]
         # No setting of ours may leak into what is measured.
         variables = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith("LOADONCE")
         }
-        output, name = tempfile.mkstemp(prefix=f"{program.name}-")
-        self.output = Path(name)
-        started = time.monotonic()
-        self.process = subprocess.Popen(
-            command,
-            env=variables | dict(program.variables),
+        for name, value in self.variables.items():
+            variables[name] = with_port(value)
+        return subprocess.Popen(
+            list(map(with_port, self.command)),
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+class Server:
+    """A running server; the whole group is ended when the block ends."""
+
+    def __init__(self, program: Program, work: Work) -> None:
+        self.name = program.name
+        port = free_port()
+        self.address = f"{HOST}:{port}"
+        allow_open_files()
+        output, name = tempfile.mkstemp()
+        self.output = Path(name)
+        started = time.monotonic()
+        self.process = program.spawn(port, output)
         os.close(output)
         try:
             self._wait(work, started + DEADLINE)
@@ -105,7 +113,9 @@ class Server:
 
     def stop(self) -> None:
         """Ends the whole group, at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        # It may have ended by itself.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.output.unlink()
 

@@ -4,30 +4,56 @@ bench/side.sh calls it with the paths of what is compared.
 """
 
 import argparse
+import datetime
+import functools
 import json
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import against_floor
+import batching
+import company
+import machine
+import mixed
+import over_grpc
+import overload
+import peers
+import plots
+import report
 from contest import Contest
 from load import LoadError
 from outcome import Outcome
 from server import ServerError
 from work import WrongAnswerError
 
-SCENARIOS = {**against_floor.SCENARIOS}
+SCENARIOS: dict[str, Callable[[Contest], Outcome]] = {
+    **{name: work.run for name, work in against_floor.WORKS.items()},
+    "batching": batching.run,
+    "grpc": over_grpc.run,
+    "overload": overload.run,
+    "hundred": company.hundred,
+    "idle": company.idle,
+    "mixed": mixed.run,
+    **{
+        name: functools.partial(peers.run, found) for name, found in peers.PEERS.items()
+    },
+}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("data", "loadonce", "floor", "library", "results"):
+    for name in ("data", "loadonce", "floor", "open-loop", "library", "results"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="three pairs of a second")
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=2, help="of each turn")
+    parser.add_argument("--write", action="store_true", help="write RESULTS.md")
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=1, help="of each turn")
     given = parser.parse_args()
     if unknown := [name for name in given.only if name not in SCENARIOS]:
         parser.error(
@@ -36,33 +62,68 @@ def arguments() -> argparse.Namespace:
     return given
 
 
+def length(given: argparse.Namespace) -> tuple[int, int]:
+    """Pairs of turns, and seconds of each."""
+    return (3, 1) if given.quick else (given.pairs, given.seconds)
+
+
 def contest_of(given: argparse.Namespace, scratch: Path) -> Contest:
-    pairs, seconds = (3, 1) if given.quick else (given.pairs, given.seconds)
-    paths = [given.data, given.loadonce, given.floor, given.library, scratch]
+    pairs, seconds = length(given)
+    paths = [
+        given.data,
+        given.loadonce,
+        given.floor,
+        given.open_loop,
+        given.library,
+        scratch,
+    ]
     return Contest(*(path.resolve() for path in paths), seconds=seconds, pairs=pairs)
 
 
 def run(name: str, contest: Contest) -> Outcome:
     print(f"== {name}", flush=True)
     began = time.monotonic()
-    outcome = SCENARIOS[name].run(contest)
+    outcome = SCENARIOS[name](contest)
     for verdict in outcome.verdicts:
         print(f"  {verdict}")
     print(f"  in {time.monotonic() - began:.0f} s", flush=True)
     return outcome
 
 
+def write(given: argparse.Namespace, outcomes: dict[str, Outcome]) -> None:
+    """Writes the section of RESULTS.md and its picture."""
+    command = "bench/side.sh" + f" --only {' '.join(given.only)}" * bool(given.only)
+    day = datetime.datetime.now(datetime.UTC).date().isoformat()
+    pairs, seconds = length(given)
+    run = report.Run(day, f"`{command}`", machine.described(), seconds, pairs)
+    text = report.RESULTS.read_text(encoding="utf-8")
+    text = report.put(text, report.section(run, outcomes))
+    report.RESULTS.write_text(text, encoding="utf-8")
+    beside = [
+        comparison
+        for name, outcome in outcomes.items()
+        if name in against_floor.WORKS or name in peers.PEERS
+        for comparison in outcome.comparisons
+    ]
+    plots.rates(beside, report.RESULTS.with_name("side-rates.svg"))
+
+
 def main() -> None:
     given = arguments()
-    results = json.loads(given.results.read_text()) if given.results.exists() else {}
+    outcomes: dict[str, Outcome] = {}
     with tempfile.TemporaryDirectory() as scratch:
         contest = contest_of(given, Path(scratch))
         for name in given.only or SCENARIOS:
-            results[name] = run(name, contest).as_json()
-            given.results.write_text(json.dumps(results, indent=1))
+            outcomes[name] = run(name, contest)
+    content = {name: asdict(outcome) for name, outcome in outcomes.items()}
+    given.results.write_text(json.dumps(content, indent=1))
+    if given.write:
+        write(given, outcomes)
 
 
 if __name__ == "__main__":
+    # So that the servers end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: told to stop"))
     try:
         main()
     except (LoadError, ServerError, WrongAnswerError) as error:

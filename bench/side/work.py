@@ -23,6 +23,8 @@ class Work:
     """Requests to one model, with their right answers."""
 
     name: str
+    """Of the model."""
+    form: str
     path: str
     bodies: list[bytes]
     answers: list[Json]
@@ -31,30 +33,31 @@ class Work:
     @classmethod
     def rows(cls, name: str, data: Path) -> Self:
         """Protocol v1, JSON."""
-        pairs = read(data, name)
-        bodies = [compact(pair["request"]) for pair in pairs]
+        requests, answers = read(data, name, "v1")
         path = f"/v1/models/{name}:predict"
-        return cls(name, path, bodies, [pair["answer"] for pair in pairs])
+        return cls(name, "v1 JSON", path, list(map(compact, requests)), answers)
 
     @classmethod
     def tensors(cls, name: str, data: Path) -> Self:
         """Protocol v2, JSON."""
-        pairs = read(data, name)
-        bodies = [compact(pair["request"]) for pair in pairs]
+        requests, answers = read(data, name, "v2")
         path = f"/v2/models/{name}/infer"
-        return cls(name, path, bodies, [pair["answer"] for pair in pairs])
+        return cls(name, "v2 JSON", path, list(map(compact, requests)), answers)
 
     @classmethod
     def binary(cls, name: str, data: Path) -> Self:
-        """Protocol v2, the elements behind the JSON."""
-        pairs = read(data, name)
-        parts = [binary_parts(pair["request"]["inputs"][0]) for pair in pairs]
+        """Protocol v2, the elements of the one input behind the JSON."""
+        requests, answers = read(data, name, "v2")
+        parts = [binary_parts(request["inputs"][0]) for request in requests]
         # All tensors have one shape, so that all heads are of one length.
         headers = {"Inference-Header-Content-Length": str(len(parts[0][0]))}
         bodies = [head + elements for head, elements in parts]
         path = f"/v2/models/{name}/infer"
-        answers = [pair["answer"] for pair in pairs]
-        return cls(f"{name}-binary", path, bodies, answers, headers)
+        return cls(name, "v2 binary", path, bodies, answers, headers)
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, {self.form}"
 
     def ask(self, connection: http.client.HTTPConnection, index: int = 0) -> None:
         """Asks, and fails on another answer than the right one."""
@@ -62,10 +65,10 @@ class Work:
         response = connection.getresponse()
         text = response.read()
         if response.status != http.HTTPStatus.OK:
-            raise WrongAnswerError(f"{self.name}: {response.status} {text[:200]!r}")
+            raise WrongAnswerError(f"{self.title}: {response.status} {text[:200]!r}")
         wrong = difference(json.loads(text), self.answers[index])
         if wrong:
-            raise WrongAnswerError(f"{self.name}, request {index}: {wrong}")
+            raise WrongAnswerError(f"{self.title}, request {index}: {wrong}")
 
     def head(self) -> dict[str, str]:
         return {"Content-Type": "application/json"} | self.headers
@@ -83,8 +86,11 @@ class Work:
             list(pool.map(call, range(callers)))
 
 
-def read(data: Path, name: str) -> list[dict[str, Json]]:
-    return json.loads((data / "requests" / f"{name}.json").read_text())
+def read(data: Path, name: str, protocol: str) -> tuple[list[Json], list[Json]]:
+    """Requests and their answers."""
+    pairs = json.loads((data / "requests" / f"{name}.json").read_text())
+    requests, answers = zip(*(pair[protocol] for pair in pairs), strict=True)
+    return list(requests), list(answers)
 
 
 def compact(value: Json) -> bytes:

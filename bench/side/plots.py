@@ -1,0 +1,52 @@
+"""The rates of a run as a picture."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from outcome import Comparison
+
+CONNECTIONS = 8
+OURS, FLOOR, OTHERS = "#1a6b4a", "#8a8a8a", "#c9b27c"
+
+# The same picture is the same file, and its text stays text.
+matplotlib.rcParams.update({"svg.hashsalt": "loadonce", "svg.fonttype": "none"})
+
+
+def rates(comparisons: Sequence[Comparison], file: Path) -> None:
+    """A panel for each work: how many requests each server answers to one of ours."""
+    panels: dict[str, dict[str, float]] = {}
+    for one in comparisons:
+        if one.connections == CONNECTIONS:
+            # Each was asked as it can be, and ours likewise.
+            title = re.sub(r"v\d ", "", one.work)
+            panels.setdefault(title, {})[one.other] = 1 / one.rate.median
+    figure = Figure(
+        figsize=(8, sum(len(panel) + 2.2 for panel in panels.values()) * 0.24)
+    )
+    axes = figure.subplots(
+        len(panels),
+        squeeze=False,
+        sharex=True,
+        height_ratios=[len(panel) + 1 for panel in panels.values()],
+    )
+    for (title, panel), (place,) in zip(panels.items(), axes, strict=True):
+        draw(place, title, panel)
+    axes[-1][0].set_xlabel("requests answered while loadonce answers one")
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
+
+
+def draw(axes: Axes, title: str, panel: dict[str, float]) -> None:
+    ordered = sorted((panel | {"loadonce": 1.0}).items(), key=lambda pair: pair[1])
+    names, values = zip(*ordered, strict=True)
+    colours = [{"loadonce": OURS, "floor": FLOOR}.get(name, OTHERS) for name in names]
+    bars = axes.barh(names, values, color=colours)
+    axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=3, fontsize=8)
+    axes.set_title(title, loc="left", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlim(0, max(1.2, 1.15 * max(values)))

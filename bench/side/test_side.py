@@ -1,0 +1,157 @@
+"""What of the comparison needs no server: python -m unittest discover bench/side."""
+
+import json
+import unittest
+
+import machine
+import report
+from load import LoadError, Window, window
+from messages import field, framed, infer_request, raw_outputs
+from open_loop import Answers
+from outcome import Bar, Comparison, Outcome, Verdict
+from pairs import Pairs, Ratio, take_turns
+from work import binary_parts, difference
+
+
+def at_rate(rate: float) -> Window:
+    return Window(rate, p50=1.0, p99=2.0, cpu=0.5, noise=0.1)
+
+
+RIGHT = {"label": 1, "scores": [0.25, 0.75]}
+PRINTED = {"requests": 100, "seconds": 2.0, "refused": 0, "broken": 0}
+
+
+class Answer(unittest.TestCase):
+    def test_rounding_and_what_is_said_besides_do_not_matter(self) -> None:
+        got = {"label": 1, "scores": [0.2500001, 0.75], "model": "iris"}
+        self.assertIsNone(difference(got, RIGHT))
+
+    def test_a_difference_is_told_where_it_is(self) -> None:
+        for got, place in [
+            ({"label": 2, "scores": [0.25, 0.75]}, "answer.label"),
+            ({"label": 1, "scores": [0.25, 0.7]}, "answer.scores[1]"),
+            ({"label": 1, "scores": [0.25]}, "answer.scores"),
+            ({"label": 1, "scores": [0.25, "0.75"]}, "answer.scores[1]"),
+            ({"label": 1}, "answer"),
+            ([], "answer"),
+        ]:
+            self.assertTrue((difference(got, RIGHT) or "").startswith(f"{place} is"))
+
+    def test_an_integer_is_no_float(self) -> None:
+        self.assertIsNotNone(difference(1.0, 1))
+        self.assertIsNone(difference(1, 1.0))
+
+
+class Turns(unittest.TestCase):
+    def test_who_is_first_changes_and_the_warm_up_does_not_count(self) -> None:
+        order = []
+
+        def turn(name: str) -> Window:
+            order.append(name)
+            return at_rate(len(order))
+
+        pairs = take_turns(lambda: turn("ours"), lambda: turn("other"), 2)
+        self.assertEqual(order, ["ours", "other", "ours", "other", "other", "ours"])
+        self.assertEqual([window.rate for window in pairs.ours], [3, 6])
+        self.assertEqual([window.rate for window in pairs.other], [4, 5])
+
+    def test_a_ratio_is_the_median_of_those_of_pairs(self) -> None:
+        ratio = Ratio.of([2.0, 30.0, 1.0], [1.0, 10.0, 2.0])
+        self.assertEqual(ratio, Ratio(2.0, 0.5, 3.0))
+        self.assertEqual(str(ratio), "2.00 (0.50 to 3.00)")
+
+
+class Bars(unittest.TestCase):
+    def test_a_bar_is_met_from_its_own_side(self) -> None:
+        cases = [(0.9, False, True), (0.89, False, False), (0.9, True, True)]
+        for figure, at_most, met in [*cases, (0.91, True, False)]:
+            self.assertEqual(Bar(0.9, at_most).met(figure), met)
+
+    def test_a_verdict_looks_at_the_median(self) -> None:
+        verdict = Verdict.of_ratio("iris", Ratio(1.1, 0.2, 3.0), Bar(1.0))
+        self.assertTrue(verdict.met)
+        self.assertEqual(verdict.bar, "≥ 1x")
+
+
+class Generators(unittest.TestCase):
+    def test_a_window_is_read_from_the_last_line(self) -> None:
+        text = "noise\n" + json.dumps(PRINTED | {"p50": 1.5, "p99": 3.0})
+        found = window(text, "iris", cpu=1.0, others=0.5)
+        self.assertEqual(found, Window(50.0, 1.5, 3.0, 10.0, 0.25))
+
+    def test_one_refused_request_is_enough_to_say_so(self) -> None:
+        text = json.dumps(PRINTED | {"p50": 1.5, "p99": 3.0, "refused": 1})
+        with self.assertRaises(LoadError):
+            window(text, "iris", cpu=1.0, others=0.5)
+
+    def test_what_an_open_loop_did_not_send_is_not_forgotten(self) -> None:
+        none = {"count": 0, "p50": 0.0, "p99": 0.0, "p999": 0.0}
+        content = dict.fromkeys(("good", "refused", "late"), none)
+        content |= {"seconds": 2.0, "broken": 0, "unsent": 0}
+        content["good"] = none | {"count": 30}
+        self.assertEqual(Answers.of(json.dumps(content), "iris").goodput, 15.0)
+        with self.assertRaises(LoadError):
+            Answers.of(json.dumps(content | {"unsent": 1}), "iris")
+
+
+class Messages(unittest.TestCase):
+    def test_raw_outputs_are_those_of_the_answer(self) -> None:
+        answer = field(1, b"iris") + b"\x18\x05" + field(6, b"one") + field(6, b"two")
+        self.assertEqual(raw_outputs(framed(answer)), [b"one", b"two"])
+
+    def test_a_length_above_127_takes_two_bytes(self) -> None:
+        content = bytes(300)
+        self.assertEqual(field(6, content)[:3], b"\x32\xac\x02")
+        self.assertEqual(raw_outputs(framed(field(6, content))), [content])
+
+    def test_a_broken_answer_is_not_read(self) -> None:
+        with self.assertRaises(ValueError):
+            raw_outputs(framed(field(6, b"one"))[:-1])
+
+    def test_a_request_is_that_of_the_definition(self) -> None:
+        tensor = {"name": "X", "datatype": "FP32", "shape": [1, 4]}
+        message = infer_request("iris", tensor, b"\0" * 16)
+        described = b"\x0a\x01X" + b"\x12\x04FP32" + b"\x1a\x02\x01\x04"
+        expected = b"\x0a\x04iris" + b"\x2a\x0d" + described + b"\x3a\x10" + b"\0" * 16
+        self.assertEqual(message, expected)
+
+    def test_elements_stand_behind_the_head_as_singles(self) -> None:
+        tensor = {"name": "x", "shape": [2], "datatype": "FP32", "data": [1.0, -2.0]}
+        head, elements = binary_parts(tensor)
+        self.assertEqual(elements, bytes.fromhex("0000803f 000000c0"))
+        self.assertEqual(
+            json.loads(head)["inputs"][0]["parameters"], {"binary_data_size": 8}
+        )
+
+
+class Machine(unittest.TestCase):
+    def test_what_waits_is_not_busy(self) -> None:
+        text = "cpu  100 20 30 9999 888 7 3 0 0 0\ncpu0 1 2 3"
+        self.assertEqual(machine.busy_of(text), 160 / machine.TICKS)
+
+    def test_memory_is_read_by_its_kind(self) -> None:
+        text = "0-1 ---p 0 00:00 0  [rollup]\nRss:  100 kB\nPss:   60 kB\n"
+        self.assertEqual(machine.kilobytes(text, "Pss"), 60)
+
+
+class Report(unittest.TestCase):
+    def test_only_what_is_between_the_marks_changes(self) -> None:
+        text = f"before\n{report.BEGIN}\nold\n{report.END}\nafter"
+        wanted = f"before\n{report.BEGIN}\nnew\n{report.END}\nafter"
+        self.assertEqual(report.put(text, "new"), wanted)
+        with self.assertRaises(ValueError):
+            report.put("no marks", "new")
+
+    def test_a_comparison_and_its_bar_are_shown(self) -> None:
+        pairs = Pairs([at_rate(20.0)], [at_rate(10.0)])
+        comparison = Comparison.of("iris", "floor", 8, pairs)
+        bar = Verdict.of_ratio("rate", comparison.rate, Bar(2.5))
+        outcome = Outcome([comparison], [bar])
+        run = report.Run("2026-11-21", "make bench", "2 cores", 1, 9)
+        shown = report.section(run, {"iris": outcome})
+        self.assertIn("0 of 1 are met", shown)
+        self.assertIn("| iris | floor | 8 | 2.00 (2.00 to 2.00) |", shown)
+
+
+if __name__ == "__main__":
+    unittest.main()
