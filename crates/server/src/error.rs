@@ -1,6 +1,9 @@
 //! Errors on their way out: one exhaustive table from kind to status for each protocol, and one JSON body for all errors
 //! over HTTP.
 
+use std::error::Error;
+use std::io;
+use std::iter::successors;
 use std::time::Duration;
 
 use axum::Json;
@@ -34,6 +37,8 @@ pub enum ApiErrorKind {
     BodyTooLarge,
     /// The client stopped sending in the middle of a body.
     BodyCutShort,
+    /// The body does not come in time.
+    BodyTooSlow,
     /// The body is packed in a way that the server does not know.
     UnknownEncoding,
     /// No such path.
@@ -82,6 +87,7 @@ impl ApiErrorKind {
             Self::Infer(kind) => http_status(kind),
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyCutShort => StatusCode::BAD_REQUEST,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UnknownEncoding | Self::NotGrpc => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchPath => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -94,6 +100,7 @@ impl ApiErrorKind {
             Self::Infer(kind) => grpc_code(kind),
             Self::BodyTooLarge => Code::ResourceExhausted,
             Self::BodyCutShort => Code::Cancelled,
+            Self::BodyTooSlow => Code::DeadlineExceeded,
             Self::UnknownEncoding | Self::NoSuchPath | Self::MethodNotAllowed | Self::NotGrpc => Code::Unimplemented,
         }
     }
@@ -111,6 +118,16 @@ impl ApiError {
         Self::new(ApiErrorKind::Infer(ErrorKind::InvalidRequest), text)
     }
 
+    /// A body, or a message of one, that could not be read to its end, by the error of reading it and its text.
+    pub(crate) fn unread(what: &str, error: &(dyn Error + 'static), text: &str) -> Self {
+        let mut causes = successors(Some(error), |cause| (*cause).source());
+        let is_slow = causes.any(|cause| {
+            cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
+        });
+        let kind = if is_slow { ApiErrorKind::BodyTooSlow } else { ApiErrorKind::BodyCutShort };
+        Self::new(kind, format!("{what} could not be read to its end: {text}"))
+    }
+
     /// A stream that ends because the server does.
     pub(crate) fn stopping() -> Self {
         Self::new(ApiErrorKind::Infer(ErrorKind::Unavailable), "the server is stopping")
@@ -120,9 +137,10 @@ impl ApiError {
     pub(crate) fn outcome(&self) -> ErrorKind {
         match self.kind {
             ApiErrorKind::Infer(kind) => kind,
-            ApiErrorKind::BodyTooLarge | ApiErrorKind::BodyCutShort | ApiErrorKind::UnknownEncoding => {
-                ErrorKind::InvalidRequest
-            }
+            ApiErrorKind::BodyTooLarge
+            | ApiErrorKind::BodyCutShort
+            | ApiErrorKind::BodyTooSlow
+            | ApiErrorKind::UnknownEncoding => ErrorKind::InvalidRequest,
             ApiErrorKind::NoSuchPath | ApiErrorKind::MethodNotAllowed | ApiErrorKind::NotGrpc => ErrorKind::NotFound,
         }
     }

@@ -1,8 +1,10 @@
 //! What all calls share: limits, deadlines, compression, what is not served; and health and reflection.
 
+use std::io;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use futures_util::{StreamExt as _, stream};
 use http::{Request, StatusCode};
 use loadonce_core::status::{Board, Phase, ReadyRules};
@@ -85,6 +87,20 @@ async fn a_deadline_is_kept() {
     let status = answer.unwrap_err();
     let expected = "grpc-timeout: expected 8 digits at most and a unit of H, M, S, m, u, n, got \"soon\"";
     assert_eq!((status.code(), status.message()), (Code::InvalidArgument, expected));
+}
+
+/// The shell around the API gives such a body up with this error.
+#[tokio::test]
+async fn a_call_whose_message_comes_too_slowly_has_its_status() {
+    let served = Served::one().await;
+    for (kind, code) in
+        [(io::ErrorKind::TimedOut, Code::DeadlineExceeded), (io::ErrorKind::BrokenPipe, Code::Cancelled)]
+    {
+        let pieces = [Ok("\0\0\0"), Err(io::Error::from(kind))];
+        let request = Request::post(method("ModelInfer")).header("content-type", "application/grpc");
+        let answer = served.exchange(request.body(Body::from_stream(stream::iter(pieces))).unwrap()).await;
+        assert_eq!(answer.headers["grpc-status"], i32::from(code).to_string(), "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -61,10 +61,7 @@ impl Bound {
                 let text = format!("the message is larger than the limit of {} bytes{}", self.bytes, self.advice);
                 ApiError::new(ApiErrorKind::BodyTooLarge, text)
             }
-            _ => {
-                let text = format!("the message could not be read to its end: {}", status.message());
-                ApiError::new(ApiErrorKind::BodyCutShort, text)
-            }
+            _ => ApiError::unread("the message", status, status.message()),
         }
     }
 }

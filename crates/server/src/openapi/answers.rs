@@ -19,6 +19,7 @@ pub(super) const PREDICTION: &[ApiErrorKind] = &[
     ApiErrorKind::Infer(ErrorKind::Internal),
     ApiErrorKind::BodyTooLarge,
     ApiErrorKind::BodyCutShort,
+    ApiErrorKind::BodyTooSlow,
     ApiErrorKind::UnknownEncoding,
 ];
 
@@ -28,6 +29,7 @@ pub(super) const BODY: &[ApiErrorKind] = &[
     ApiErrorKind::Infer(ErrorKind::Unavailable),
     ApiErrorKind::BodyTooLarge,
     ApiErrorKind::BodyCutShort,
+    ApiErrorKind::BodyTooSlow,
     ApiErrorKind::UnknownEncoding,
 ];
 
@@ -37,9 +39,6 @@ pub(super) const MODEL: &[ApiErrorKind] =
 
 /// Errors of what is not there until every model is.
 pub(super) const LOADED: &[ApiErrorKind] = &[ApiErrorKind::Infer(ErrorKind::Unavailable)];
-
-/// The status of a body that does not come in time, which the shell around the API answers.
-const TOO_SLOW: u16 = 408;
 
 /// When a caller meets that error.
 fn explain(kind: ApiErrorKind) -> &'static str {
@@ -55,6 +54,7 @@ fn explain(kind: ApiErrorKind) -> &'static str {
         ApiErrorKind::Infer(ErrorKind::Internal) => "the model failed, or its answer cannot be written",
         ApiErrorKind::BodyTooLarge => "the body is larger than the server takes",
         ApiErrorKind::BodyCutShort => "the body ends too early",
+        ApiErrorKind::BodyTooSlow => "the body does not come in time",
         ApiErrorKind::UnknownEncoding => "the body is packed in a way that the server does not know",
         ApiErrorKind::NoSuchPath => "there is no such path",
         ApiErrorKind::MethodNotAllowed => "the path does not take this method",
@@ -64,10 +64,7 @@ fn explain(kind: ApiErrorKind) -> &'static str {
 
 /// The responses of an operation: a good one, and references to those of these errors.
 pub(super) fn responses(good: Value, errors: &[ApiErrorKind]) -> Value {
-    let mut statuses: BTreeSet<_> = errors.iter().map(|kind| kind.status().as_u16()).collect();
-    if errors.contains(&ApiErrorKind::BodyCutShort) {
-        statuses.insert(TOO_SLOW);
-    }
+    let statuses: BTreeSet<_> = errors.iter().map(|kind| kind.status().as_u16()).collect();
     let mut responses = Map::from_iter([("200".to_owned(), good)]);
     for status in statuses {
         responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{status}") }));
@@ -81,7 +78,6 @@ pub(super) fn all() -> Value {
     for kind in PREDICTION {
         texts.entry(kind.status().as_u16()).or_default().push(explain(*kind));
     }
-    texts.entry(TOO_SLOW).or_default().push("the body does not come in time");
     texts.into_iter().map(|(status, texts)| (status.to_string(), error(status, &texts))).collect::<Map<_, _>>().into()
 }
 

@@ -154,6 +154,14 @@ fn tensors_follow_the_json_in_the_order_of_the_inputs() {
 }
 
 #[test]
+fn a_tensor_shares_the_memory_of_a_body_in_which_it_is_aligned() {
+    let json = format!("{BINARY:width$}", width = BINARY.len().next_multiple_of(8));
+    let (body, framing) = mixed(&json, &halves());
+    let (_, request) = decode_request(&body, framing, &signature()).unwrap();
+    assert_eq!(request.inputs[0].tensor.as_bytes().unwrap().as_ptr(), body[json.len()..].as_ptr());
+}
+
+#[test]
 fn binary_mistakes_are_named() {
     let size = "inputs[0].parameters.binary_data_size";
     let both = BINARY.replace("}}]", r#"},"data":[1,2]}]"#);
