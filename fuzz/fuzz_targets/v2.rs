@@ -22,6 +22,6 @@ fuzz_target!(|content: &[u8]| {
     }
     let response = echo(request.inputs);
     if let Some(answer) = encode_v2(&response, false) {
-        assert_eq!(decode_outputs(&answer.body).as_ref(), Ok(&response.outputs));
+        assert_eq!(decode_outputs(&answer.body.into(), Framing::Json).as_ref(), Ok(&response.outputs));
     }
 });

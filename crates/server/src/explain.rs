@@ -9,32 +9,32 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::predict::Prediction;
 
 /// A request with this header asks.
-const EXPLAIN: HeaderName = HeaderName::from_static("loadonce-explain");
+pub const EXPLAIN: &str = "loadonce-explain";
 
 /// Microseconds for which the request waited for a session.
-const QUEUE: HeaderName = HeaderName::from_static("loadonce-queue-us");
+pub const QUEUE: &str = "loadonce-queue-us";
 
 /// Microseconds in the model.
-const RUN: HeaderName = HeaderName::from_static("loadonce-run-us");
+pub const RUN: &str = "loadonce-run-us";
 
 /// Requests that shared the run.
-const BATCH: HeaderName = HeaderName::from_static("loadonce-batch");
+pub const BATCH: &str = "loadonce-batch";
 
 /// What an answer may be explained with.
 pub(crate) const HEADERS: [HeaderName; 3] = [QUEUE, RUN, BATCH];
 
 /// Whether the request with these headers asks what becomes of it.
 pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
-    headers.contains_key(EXPLAIN)
+    headers.contains_key(const { HeaderName::from_static(EXPLAIN) })
 }
 
 /// Tells of the prediction with its response.
 pub(crate) fn attach(prediction: Prediction, is_asked: bool, response: &mut Response) {
     if let Some(timing) = prediction.timing.filter(|_| is_asked) {
         let headers = response.headers_mut();
-        headers.insert(QUEUE, microseconds(timing.queue));
-        headers.insert(RUN, microseconds(timing.run));
-        headers.insert(BATCH, HeaderValue::from(timing.shared.requests));
+        headers.insert(const { HeaderName::from_static(QUEUE) }, microseconds(timing.queue));
+        headers.insert(const { HeaderName::from_static(RUN) }, microseconds(timing.run));
+        headers.insert(const { HeaderName::from_static(BATCH) }, HeaderValue::from(timing.shared.requests));
     }
     response.extensions_mut().insert(prediction);
 }

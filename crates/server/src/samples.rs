@@ -91,7 +91,8 @@ impl SampleSource for SampleFolder {
     }
 }
 
-fn read_file(path: &Path, signature: &Signature) -> Result<Sample, LoadError> {
+/// Reads one sample file.
+pub fn read_file(path: &Path, signature: &Signature) -> Result<Sample, LoadError> {
     let text = fs::read(path).map_err(|error| unreadable(path, error))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     parse(name, &text, signature).map_err(|error| {
@@ -102,11 +103,13 @@ fn read_file(path: &Path, signature: &Signature) -> Result<Sample, LoadError> {
     })
 }
 
-fn parse(name: String, text: &[u8], signature: &Signature) -> Result<Sample, WireError> {
+/// Reads the text of a sample file.
+pub fn parse(name: String, text: &[u8], signature: &Signature) -> Result<Sample, WireError> {
     let file = split(text)?;
     let body = Bytes::copy_from_slice(file.request.get().as_bytes());
     let (_, request) = either::decode_request(&body, signature).map_err(|error| error.within("request."))?;
-    let response = |response: &RawValue| either::decode_outputs(response.get().as_bytes(), signature);
+    let response =
+        |response: &RawValue| either::decode_outputs(&Bytes::copy_from_slice(response.get().as_bytes()), signature);
     let expected = file.response.map(response).transpose();
     let ToleranceFields { absolute, relative } = file.tolerance;
     Ok(Sample {

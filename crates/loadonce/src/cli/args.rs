@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::bench::BenchFlags;
 use super::exit;
 use super::http_flags::HttpFlags;
 use super::settings::PATH_SEPARATOR;
@@ -20,12 +21,13 @@ pub(super) struct Arguments {
     pub(super) flags: Vec<(&'static str, String)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Action {
     Serve,
     Check,
     Inspect { json: bool },
     Engines { json: bool },
+    Bench(Box<BenchFlags>),
 }
 
 /// Loads machine-learning models once, proves it, and serves them.
@@ -46,6 +48,8 @@ enum Command {
     Inspect(Inspect),
     /// Show the engines: versions, where they were found, and how to get a missing one
     Engines(ShowEngines),
+    /// Put load on a server, compare its answers, and show its speed: requests a second, latencies, cores, memory
+    Bench(Box<BenchFlags>),
 }
 
 #[derive(Debug, Args)]
@@ -201,6 +205,12 @@ impl Arguments {
             Command::Engines(ShowEngines { engines, json }) => {
                 let mut arguments = Self::new(Action::Engines { json });
                 arguments.add(engines.flags());
+                arguments
+            }
+            Command::Bench(flags) => {
+                let models = joined(&flags.paths);
+                let mut arguments = Self::new(Action::Bench(flags));
+                arguments.add([("models", models)]);
                 arguments
             }
         })

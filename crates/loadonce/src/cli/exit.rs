@@ -18,6 +18,7 @@ pub(crate) enum Exit {
     SampleFailed,
     StartupTimeout,
     Address,
+    LoadTest,
     Internal,
     Interrupted,
 }
@@ -36,10 +37,28 @@ Exit codes:
   16   warm-up or a sample failed
   17   startup took longer than --startup-timeout
   18   the address cannot be bound
+  19   in a load test, a request was not answered rightly, or the server could not be asked
   70   internal error
-  130  stopped before it was ready, or without draining to the end";
+  130  stopped before it was ready, without draining to the end, or before the end of a load test";
 
 impl Exit {
+    const ALL: [Self; 14] = [
+        Self::Fine,
+        Self::Usage,
+        Self::Configuration,
+        Self::NotFound,
+        Self::Corrupt,
+        Self::Unsupported,
+        Self::DoesNotFit,
+        Self::EngineMissing,
+        Self::SampleFailed,
+        Self::StartupTimeout,
+        Self::Address,
+        Self::LoadTest,
+        Self::Internal,
+        Self::Interrupted,
+    ];
+
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Fine => 0,
@@ -53,9 +72,15 @@ impl Exit {
             Self::SampleFailed => 16,
             Self::StartupTimeout => 17,
             Self::Address => 18,
+            Self::LoadTest => 19,
             Self::Internal => 70,
             Self::Interrupted => 130,
         }
+    }
+
+    /// The end of another run of this program.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
     }
 }
 
@@ -87,10 +112,11 @@ mod tests {
 
     #[test]
     fn the_help_lists_every_code() {
-        let kinds = LoadErrorKind::ALL.map(|kind| Exit::from(kind).code());
-        let others = [Exit::Fine, Exit::Usage, Exit::Address, Exit::Interrupted].map(Exit::code);
-        for code in kinds.into_iter().chain(others) {
+        for exit in Exit::ALL {
+            let code = exit.code();
             assert!(HELP.contains(&format!("\n  {code:<4} ")), "{code}");
+            assert_eq!(Exit::from_code(code), Some(exit));
         }
+        assert_eq!(HELP.lines().count(), 1 + Exit::ALL.len());
     }
 }

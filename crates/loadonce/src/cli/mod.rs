@@ -2,6 +2,7 @@
 
 mod access_log;
 mod args;
+mod bench;
 mod check;
 mod engines;
 mod exit;
@@ -74,6 +75,7 @@ fn act(action: Action, settings: Settings, engines: Arc<InstalledEngines>) -> Re
         Action::Check => runtime(&settings)?.block_on(check::check(settings, engines)),
         Action::Inspect { json } => inspect::inspect(&settings, &engines, json),
         Action::Engines { json } => engines::engines(&engines, json),
+        Action::Bench(flags) => client_runtime()?.block_on(bench::bench(&flags, &settings)),
     }
 }
 
@@ -83,7 +85,16 @@ fn runtime(settings: &Settings) -> Result<tokio::runtime::Runtime, Failure> {
         .thread_name("http")
         .enable_all()
         .build();
-    runtime.map_err(|error| Failure::new(Exit::Internal, format!("cannot start the async runtime: {error}")))
+    runtime.map_err(|error| no_runtime(&error))
+}
+
+/// For who only waits.
+fn client_runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| no_runtime(&error))
+}
+
+fn no_runtime(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Internal, format!("cannot start the async runtime: {error}"))
 }
 
 /// Variables that are text; ours always are.

@@ -32,7 +32,7 @@ pub(crate) struct Server {
 }
 
 /// The binary with an environment that has nothing of ours, and without what is installed on this machine.
-fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadonce"));
     command
         .env_clear()

@@ -51,8 +51,8 @@ pub(crate) fn decode_request(body: &Bytes, signature: &Signature) -> Result<(For
 }
 
 /// Reads the outputs of a response, for samples.
-pub(crate) fn decode_outputs(body: &[u8], signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
-    if is_v2(body) { v2::decode_outputs(body) } else { v1::decode_outputs(body, signature) }
+pub(crate) fn decode_outputs(body: &Bytes, signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
+    if is_v2(body) { v2::decode_outputs(body, Framing::Json) } else { v1::decode_outputs(body, signature) }
 }
 
 /// Writes a response in the form of the request.

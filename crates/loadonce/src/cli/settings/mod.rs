@@ -23,7 +23,7 @@ use crate::cli::access_log::AccessLogForm;
 use crate::engines::EngineOptions;
 
 pub(crate) use self::layers::{Layers, Mistakes};
-pub(crate) use self::value::{LogFormat, PATH_SEPARATOR};
+pub(crate) use self::value::{LogFormat, PATH_SEPARATOR, duration};
 
 /// The flags of the listeners that gRPC has for itself.
 pub(crate) const GRPC_PORT: &str = "--grpc-port";

@@ -50,7 +50,7 @@ pub(super) fn bounded<T: Copy + FromStr + PartialOrd + Display>(text: &str, leas
 }
 
 /// `500ms`, `30s`, `5m`, `1h`, or a number of seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("expected a time such as 500ms, 30s or 5m, got '{text}'");
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {

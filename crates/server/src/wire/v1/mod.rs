@@ -16,7 +16,7 @@ mod tests;
 pub use self::examples::{Task, decode_examples, encode_results};
 pub use self::metadata::metadata;
 pub use self::request::{decode_outputs, decode_request};
-pub use self::response::encode_response;
+pub use self::response::{encode_request, encode_response};
 
 /// The two forms of a request; the answer mirrors it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

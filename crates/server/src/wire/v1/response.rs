@@ -1,4 +1,4 @@
-//! Predict responses: one entry a row, or one entry a tensor.
+//! Predict responses, and the requests that clients write: one entry a row, or one entry a tensor.
 
 use std::ops::Range;
 
@@ -10,22 +10,34 @@ use crate::wire::{WireError, b64};
 
 /// Writes a predict response in the format of the request.
 pub fn encode_response(format: Format, response: &InferResponse) -> Result<Vec<u8>, WireError> {
-    let outputs = &response.outputs;
-    let mut out = Vec::with_capacity(64 + outputs.iter().map(|output| room(&output.tensor)).sum::<usize>());
+    encode(format, ["predictions", "outputs"], &response.outputs)
+}
+
+/// Writes a predict request of these inputs, without names of columns.
+pub fn encode_request(format: Format, inputs: &[NamedTensor]) -> Result<Vec<u8>, WireError> {
+    encode(format, ["instances", "inputs"], inputs)
+}
+
+/// Rows or columns, each under its key.
+fn encode(format: Format, [rows, columns]: [&str; 2], tensors: &[NamedTensor]) -> Result<Vec<u8>, WireError> {
+    let mut out = Vec::with_capacity(64 + tensors.iter().map(|named| room(&named.tensor)).sum::<usize>());
+    out.push(b'{');
     match format {
         Format::Rows => {
-            out.extend_from_slice(b"{\"predictions\":[");
-            for row in 0..row_count(outputs)? {
+            scalar(&mut out, rows);
+            out.extend_from_slice(b":[");
+            for row in 0..row_count(tensors)? {
                 separate(&mut out, row);
-                encode_entry(&mut out, outputs, |out, output| encode_row(out, output, row))?;
+                encode_entry(&mut out, tensors, |out, named| encode_row(out, named, row))?;
             }
             out.push(b']');
         }
         Format::Columns => {
-            out.extend_from_slice(b"{\"outputs\":");
-            encode_entry(&mut out, outputs, |out, output| {
-                let tensor = &output.tensor;
-                write_nested(out, tensor.shape(), 0..tensor.len(), &|out, range| encode_elements(out, output, range))
+            scalar(&mut out, columns);
+            out.push(b':');
+            encode_entry(&mut out, tensors, |out, named| {
+                let tensor = &named.tensor;
+                write_nested(out, tensor.shape(), 0..tensor.len(), &|out, range| encode_elements(out, named, range))
             })?;
         }
     }

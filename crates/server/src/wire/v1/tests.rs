@@ -1,6 +1,8 @@
 //! Bodies and signatures, each with what comes of it.
 
-use loadonce_core::{DType, Dim, FillValue, InferResponse, NamedTensor, Shape, Signature, Tensor, TensorSpec, Timing};
+use loadonce_core::{
+    DType, Dim, FillValue, InferRequest, InferResponse, NamedTensor, Shape, Signature, Tensor, TensorSpec, Timing,
+};
 
 use super::*;
 
@@ -110,6 +112,24 @@ fn the_answer_mirrors_the_request_and_reads_back() {
     for body in [rows, columns] {
         assert_eq!(decode_outputs(&body, &iris()).unwrap(), outputs);
     }
+}
+
+#[test]
+fn what_a_client_writes_is_read() {
+    let whole = Tensor::from_vec(Shape::new([2]), vec![1_i64 << 60, -1]).unwrap();
+    let named = |(name, tensor): (&str, Tensor)| NamedTensor { name: name.to_owned(), tensor };
+    let two: Vec<_> = [("a", whole), ("b", singles([2, 2], &[1.0, 2.0, 3.0, 4.0]))].map(named).into();
+    let one: Vec<_> = [("x", singles([1, 2], &[1.0, 2.0]))].map(named).into();
+    for format in [Format::Rows, Format::Columns] {
+        for (inputs, signature) in [(&two, two_inputs()), (&one, iris())] {
+            let body = encode_request(format, inputs).unwrap();
+            assert_eq!(decode_request(&body, &signature).unwrap(), (format, request_of(inputs)));
+        }
+    }
+}
+
+fn request_of(inputs: &[NamedTensor]) -> InferRequest {
+    InferRequest { inputs: inputs.to_vec(), ..InferRequest::default() }
 }
 
 #[test]

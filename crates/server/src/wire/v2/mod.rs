@@ -2,6 +2,7 @@
 //! and Triton's extensions of it for binary tensors (`extension_binary_data.md`) and classification
 //! (`extension_classification.md`).
 
+mod client;
 mod parameters;
 mod request;
 mod response;
@@ -9,6 +10,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
+pub use self::client::encode_request;
 pub use self::request::{Framing, decode_outputs, decode_request};
 pub use self::response::{Answerer, Encoded, encode_response};
 pub use super::wanted::{OutputForm, Wanted};

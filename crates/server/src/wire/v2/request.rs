@@ -69,17 +69,25 @@ pub fn decode_request(
     framing: Framing,
     signature: &Signature,
 ) -> Result<(Wanted, InferRequest), WireError> {
-    let (json, binary) = match framing {
+    if framing == Framing::Raw {
+        return raw_request(body.clone(), signature);
+    }
+    let (json, tail) = split(body, framing)?;
+    inference(from_json(&json)?, tail).map_err(|error| error.or_syntax(&json))
+}
+
+/// The JSON of a body, and what follows it.
+fn split(body: &Bytes, framing: Framing) -> Result<(Bytes, Tail), WireError> {
+    let (json, bytes) = match framing {
         Framing::Json => (body.clone(), Bytes::new()),
         Framing::Mixed(length) if length > body.len() => {
             let detail = format!("is {length}, but the body has {} bytes", body.len());
             return Err(WireError::form("Inference-Header-Content-Length", detail));
         }
         Framing::Mixed(length) => (body.slice(..length), body.slice(length..)),
-        Framing::Raw => return raw_request(body.clone(), signature),
+        Framing::Raw => (Bytes::new(), body.clone()),
     };
-    let tail = Tail { bytes: binary, is_there: framing != Framing::Json };
-    inference(from_json(&json)?, tail).map_err(|error| error.or_syntax(&json))
+    Ok((json, Tail { bytes, is_there: framing != Framing::Json }))
 }
 
 fn inference(mut request: Request<'_>, mut tail: Tail) -> Result<(Wanted, InferRequest), WireError> {
@@ -101,11 +109,13 @@ fn head(request: Request<'_>) -> Result<Head, WireError> {
     })
 }
 
-/// Reads the outputs of an inference response, for samples.
-pub fn decode_outputs(body: &[u8]) -> Result<Vec<NamedTensor>, WireError> {
-    let response: Response<'_> = from_json(body)?;
-    let mut tail = Tail { bytes: Bytes::new(), is_there: false };
-    tensors("outputs", response.outputs, &mut tail).map_err(|error| error.or_syntax(body))
+/// Reads the outputs of an inference response, for samples and clients.
+pub fn decode_outputs(body: &Bytes, framing: Framing) -> Result<Vec<NamedTensor>, WireError> {
+    let (json, mut tail) = split(body, framing)?;
+    let response: Response<'_> = from_json(&json)?;
+    let outputs = tensors("outputs", response.outputs, &mut tail).map_err(|error| error.or_syntax(&json))?;
+    tail.finish()?;
+    Ok(outputs)
 }
 
 /// A body that is one tensor ("Raw Binary Request"): for a model of one input, of which one axis may be of any length.

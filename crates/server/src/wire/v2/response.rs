@@ -75,7 +75,7 @@ fn room(output: &NamedTensor, wanted: &Wanted) -> usize {
     128 + if form.binary || form.classes.is_some() { 0 } else { write::room(&output.tensor) }
 }
 
-fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
+pub(super) fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
     if tensors.is_empty() {
         return Encoded::json(body);
     }
@@ -87,7 +87,7 @@ fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
     Encoded { body, json_length }
 }
 
-fn encode_head(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) {
+pub(super) fn encode_head(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) {
     out.extend_from_slice(b"{\"name\":");
     scalar(out, name);
     out.extend_from_slice(b",\"datatype\":");
@@ -96,13 +96,13 @@ fn encode_head(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) {
     scalar(out, &tensor.shape()[..]);
 }
 
-fn encode_size(out: &mut Vec<u8>, tensor: &Tensor) {
+pub(super) fn encode_size(out: &mut Vec<u8>, tensor: &Tensor) {
     out.extend_from_slice(b",\"parameters\":{\"binary_data_size\":");
     scalar(out, raw::length(tensor));
     out.extend_from_slice(b"}}");
 }
 
-fn encode_data(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) -> Result<(), WireError> {
+pub(super) fn encode_data(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) -> Result<(), WireError> {
     out.extend_from_slice(b",\"data\":[");
     write_elements(out, name, tensor, 0..tensor.len())?;
     out.extend_from_slice(b"]}");

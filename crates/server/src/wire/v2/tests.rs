@@ -101,7 +101,26 @@ fn a_response_carries_model_version_id_and_flat_data() {
         str::from_utf8(&body).unwrap(),
         r#"{"model_name":"m","model_version":"1","id":"a","outputs":[{"name":"y","datatype":"FP32","shape":[1,2],"data":[0.5,2.0]}]}"#
     );
-    assert_eq!(decode_outputs(&body).unwrap(), outputs);
+    assert_eq!(decode_outputs(&body.into(), Framing::Json).unwrap(), outputs);
+}
+
+#[test]
+fn what_a_client_writes_is_read_and_answered_in_the_same_form() {
+    let text = Tensor::from_strings(Shape::new([2]), vec!["a".to_owned(), String::new()]).unwrap();
+    let numbers = Tensor::from_vec(Shape::new([1, 2]), vec![f32::NAN, -0.0]).unwrap();
+    let named = |(name, tensor): (&str, Tensor)| NamedTensor { name: name.to_owned(), tensor };
+    let inputs: Vec<_> = [("t", text), ("x", numbers)].map(named).into();
+    for binary in [false, true] {
+        let Encoded { body, json_length } = encode_request(&inputs, binary).unwrap();
+        let framing = json_length.map_or(Framing::Json, Framing::Mixed);
+        let (wanted, request) = decode_request(&body.into(), framing, &signature()).unwrap();
+        assert_eq!(format!("{:?}", request.inputs), format!("{inputs:?}"));
+        assert_eq!(wanted, Wanted::all(binary));
+        let response = InferResponse { id: None, outputs: request.inputs, timing: Timing::default() };
+        let Encoded { body, json_length } = encode_response(answerer(&signature()), &response, &wanted).unwrap();
+        let framing = json_length.map_or(Framing::Json, Framing::Mixed);
+        assert_eq!(format!("{:?}", decode_outputs(&body.into(), framing).unwrap()), format!("{inputs:?}"));
+    }
 }
 
 /// A body of JSON and what follows it.
