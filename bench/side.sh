@@ -17,8 +17,10 @@ generate() {
 sources=(bench/side/models.py tests/conformance/minilm.py tests/conformance/{requirements,data}.txt)
 data=$(cached bench-side "$(cat "${sources[@]}")" generate)
 
+# What LOADONCE names is used as it is.
 [[ $LOADONCE != "$TESTS/../target/release/loadonce" ]] || cargo build --quiet --release --locked -p loadonce
 cargo build --quiet --release --locked --workspace --manifest-path bench/floor/Cargo.toml
 
+floor=bench/floor/target/release
 "$python" bench/side/side.py --data "$data" --loadonce "$LOADONCE" --library "$(onnxruntime_of "$python")" \
-    --floor bench/floor/target/release/floor --open-loop bench/floor/target/release/openloop --results "${CARGO_TARGET_DIR:-target}/side.json" "$@"
+    --floor "$floor/floor" --open-loop "$floor/openloop" --results "${CARGO_TARGET_DIR:-target}/side.json" "$@"

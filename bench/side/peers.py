@@ -42,10 +42,13 @@ class Peer:
         program = Program(self.name, command, peer_programs.QUIET | variables)
         ours = contest.ours(model, ONNX_RUNTIME).start(work)
         with ours, program.start(work) as other:
-            for server in (ours, other):
+            pair = (ours, other)
+            for server in pair:
                 work.check(server.address)
             title = f"{work.title}, ONNX Runtime"
-            comparison = contest.compare(title, (ours, other), work, CONNECTIONS)
+            comparison = contest.compare(title, pair, work, CONNECTIONS)
+            for server in pair:
+                work.check(server.address)
             outcome.comparisons.append(comparison)
             outcome.starts.append(start_of(title, other))
 

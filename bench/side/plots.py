@@ -25,7 +25,8 @@ def rates(comparisons: Sequence[Comparison], file: Path) -> None:
             title = re.sub(r"v\d ", "", one.work)
             panels.setdefault(title, {})[one.other] = 1 / one.rate.median
     figure = Figure(
-        figsize=(8, sum(len(panel) + 2.2 for panel in panels.values()) * 0.24)
+        layout="constrained",
+        figsize=(8, sum(len(panel) + 2.2 for panel in panels.values()) * 0.24),
     )
     axes = figure.subplots(
         len(panels),
@@ -36,7 +37,6 @@ def rates(comparisons: Sequence[Comparison], file: Path) -> None:
     for (title, panel), (place,) in zip(panels.items(), axes, strict=True):
         draw(place, title, panel)
     axes[-1][0].set_xlabel("requests answered while loadonce answers one")
-    figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 
 

@@ -59,7 +59,9 @@ def section(run: Run, outcomes: Mapping[str, Outcome]) -> str:
 def versions() -> str:
     """Those of the peers' packages, as they are pinned."""
     text = "\n".join(file.read_text() for file in sorted(APPS.glob("*.txt")))
-    pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", text, re.MULTILINE))
+    found = re.findall(r"^([\w-]+)==(\S+)$", text, re.MULTILINE)
+    # FastAPI's own environment comes before MLServer's, which has an older one.
+    pinned = dict(reversed(found))
     return ", ".join(f"{name} {pinned[name]}" for name in NAMED)
 
 
