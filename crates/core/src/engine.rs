@@ -91,6 +91,8 @@ pub struct Footprint {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     inputs: Vec<Tensor>,
+    /// Asked for several times on a request's way.
+    byte_len: usize,
 }
 
 /// Outputs of one run, in the order of the signature.
@@ -137,7 +139,8 @@ impl FromStr for Contract {
 impl Batch {
     /// A batch of inputs that already stand in the signature's order; [`Signature::arrange`] makes one from a request.
     pub fn new(inputs: Vec<Tensor>) -> Self {
-        Self { inputs }
+        let byte_len = inputs.iter().map(Tensor::byte_len).sum();
+        Self { inputs, byte_len }
     }
 
     /// The inputs.
@@ -147,7 +150,7 @@ impl Batch {
 
     /// Bytes of the inputs in memory.
     pub fn byte_len(&self) -> usize {
-        self.inputs.iter().map(Tensor::byte_len).sum()
+        self.byte_len
     }
 
     /// Whether the rows of both can stand in one batch.

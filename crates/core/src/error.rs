@@ -265,6 +265,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The queue is full.
     Overloaded,
+    /// It was not tried, as so many wait that the answer would not come in time.
+    TooLate,
     /// The answer did not come in time.
     DeadlineExceeded,
     /// The model or server failed.
@@ -273,11 +275,12 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::InvalidRequest,
         Self::NotFound,
         Self::Unavailable,
         Self::Overloaded,
+        Self::TooLate,
         Self::DeadlineExceeded,
         Self::Internal,
     ];
@@ -289,6 +292,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::Unavailable => "unavailable",
             Self::Overloaded => "overloaded",
+            Self::TooLate => "too_late",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Internal => "internal",
         }
@@ -303,7 +307,8 @@ impl InferError {
             Self::Lookup(_) => ErrorKind::NotFound,
             Self::NotReady { .. } => ErrorKind::Unavailable,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
-            Self::DeadlineExceeded { .. } | Self::TooLate { .. } => ErrorKind::DeadlineExceeded,
+            Self::TooLate { .. } => ErrorKind::TooLate,
+            Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
             Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_)) => ErrorKind::Internal,
         }
     }

@@ -39,12 +39,14 @@ pub mod sample;
 pub mod spec;
 pub mod status;
 pub mod loader;
+mod budget;
 mod queue;
 mod running;
 pub mod registry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use self::budget::Budget;
 pub use self::engine::{Batch, Contract, Engine, Footprint, Model, Outputs, Session};
 pub use self::error::{ErrorKind, InferError, LoadError, LoadErrorKind, LookupError, RunError};
 pub use self::progress::Progress;

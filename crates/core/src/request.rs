@@ -65,7 +65,7 @@ pub struct SharedRun {
     pub requests: usize,
     /// Rows of the run: of the first axis of its first input, 1 where there is none.
     pub rows: usize,
-    /// Whether this request came first. One request of each run did, so whoever counts those counts runs.
+    /// Whether this request is the first one that was answered. One of each run is, so whoever counts those counts runs.
     pub leads: bool,
 }
 
@@ -85,4 +85,6 @@ pub struct Timing {
     pub run: Duration,
     /// The run that the request was part of.
     pub shared: SharedRun,
+    /// Whether it was run where it arrived, without a change of threads.
+    pub is_direct: bool,
 }

@@ -9,13 +9,14 @@ use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 use tracing::Span;
 
+use crate::budget::Budget;
 use crate::engine::{Batch, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
-use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Worker, unless_panicked};
+use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Sharing, Worker, unless_panicked};
 use crate::request::{InferRequest, InferResponse, NamedTensor, Timing};
 use crate::sample::Example;
 use crate::signature::Signature;
-use crate::spec::{Batching, ModelSpec};
+use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
 
 /// The owner of a loaded model and its sessions' threads. Dropping it finishes what waits and unloads the model.
@@ -52,17 +53,19 @@ pub(crate) struct Parts<'a> {
     pub(crate) signature: Arc<Signature>,
     pub(crate) example: Option<Example>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
-    pub(crate) batching: Batching,
+    pub(crate) sharing: Sharing,
+    pub(crate) budget: Budget,
 }
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, example, sessions, batching } = parts;
-        let rules = Rules { capacity: spec.limits.queue, batching, direct: !model.may_block() };
+        let Parts { spec, engine, model, signature, example, sessions, sharing, budget } = parts;
+        let rules = Rules { capacity: spec.limits.queue, sharing, direct: !model.may_block() };
         let threads = sessions.len();
         let queue = Arc::new(Queue::new(rules, sessions));
         let worker = Arc::new(Worker {
             queue: Arc::clone(&queue),
+            share: budget.share(model.run_threads()),
             model,
             signature: Arc::clone(&signature),
             component: Arc::clone(&component),
@@ -73,7 +76,7 @@ impl RunningModel {
             engine,
             signature,
             example,
-            shares_runs: batching.max_rows > 1,
+            shares_runs: sharing.rows > 1,
             timeout: spec.limits.timeout,
             priority: spec.limits.priority,
             queue,
@@ -180,7 +183,7 @@ impl ModelHandle {
     fn run(&self, mut session: Box<dyn Session>, batch: &Batch) -> Result<Answer, RunError> {
         let (outcome, run) = self.0.queue.run(&mut *session, batch, self.signature());
         self.0.queue.done(unless_panicked(session, &outcome), 1);
-        let timing = Timing { queue: Duration::ZERO, run, shared: batch.own_run() };
+        let timing = Timing { queue: Duration::ZERO, run, shared: batch.own_run(), is_direct: true };
         outcome.map(|outputs| Answer { outputs, timing })
     }
 

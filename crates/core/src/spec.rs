@@ -51,8 +51,8 @@ pub struct ModelSpec {
 pub struct Limits {
     /// Requests that may wait; one more is refused at once.
     pub queue: usize,
-    /// Runs that may be under way at once on a shared model.
-    pub sessions: usize,
+    /// Runs that may be under way at once on a shared model; as many as there are processors for when absent.
+    pub sessions: Option<usize>,
     /// Time a request may take, waiting included.
     pub timeout: Duration,
     /// Priority of requests that name none: those with a lower one are run before them, those with a higher one after.
@@ -64,8 +64,9 @@ pub struct Limits {
 pub struct Batching {
     /// Whether they do.
     pub shared_runs: SharedRuns,
-    /// Rows of one run; requests that are larger by themselves run alone. 1 is no batching.
-    pub max_rows: usize,
+    /// Rows of one run; requests that are larger by themselves run alone. 1 is no batching. When absent, as many as are
+    /// measured at load to make a row cheaper, up to [`Self::MOST_ROWS`].
+    pub max_rows: Option<usize>,
     /// Bytes of the inputs of one run, in the same way.
     pub max_bytes: usize,
     /// How long the oldest request may wait for others though a session is free.
@@ -85,15 +86,14 @@ pub enum SharedRuns {
 }
 
 impl Batching {
-    /// No request shares a run.
-    pub const OFF: Self =
-        Self { shared_runs: SharedRuns::Never, max_rows: 1, max_bytes: usize::MAX, max_delay: Duration::ZERO };
+    /// Rows of one run, unless it is measured that fewer do.
+    pub const MOST_ROWS: usize = 64;
 }
 
 impl Default for Batching {
-    /// Where proven: 64 rows, 16 MiB, no delay.
+    /// Where proven: as many rows as pay, 16 MiB, no delay.
     fn default() -> Self {
-        Self { shared_runs: SharedRuns::default(), max_rows: 64, max_bytes: 16 << 20, max_delay: Duration::ZERO }
+        Self { shared_runs: SharedRuns::default(), max_rows: None, max_bytes: 16 << 20, max_delay: Duration::ZERO }
     }
 }
 
@@ -110,10 +110,9 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             queue: Self::DEFAULT_QUEUE,
-            sessions: cores,
+            sessions: None,
             timeout: Self::DEFAULT_TIMEOUT,
             priority: Self::DEFAULT_PRIORITY,
         }

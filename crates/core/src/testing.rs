@@ -38,6 +38,8 @@ pub struct Script {
     pub exclusive: bool,
     /// Adds to each row how many others there are.
     pub mixes_rows: bool,
+    /// Panics in a run of several rows.
+    pub panics_together: bool,
     /// Does not claim that runs may block: then requests run where they arrive, and none may be told to wait.
     pub quick: bool,
 }
@@ -191,6 +193,7 @@ impl Session for FakeSession {
         let elements = input.as_slice::<f32>().map_err(|error| RunError::Failed(error.to_string()))?;
         let trigger = elements.first().copied().unwrap_or_default();
         assert!(trigger != TRIGGER_PANIC, "the fake model panics as it was told");
+        assert!(!script.panics_together || elements.len() == 2, "the fake model panics on several rows");
         if trigger == TRIGGER_FAIL {
             return Err(RunError::Failed("as it was told".to_owned()));
         }

@@ -19,6 +19,11 @@ use crate::support::{House, in_time, request, tensor};
 
 type Pending<'a> = Pin<Box<dyn Future<Output = Result<InferResponse, InferError>> + 'a>>;
 
+/// Batching that does not depend on what is measured at load.
+fn batching() -> Batching {
+    Batching { max_rows: Some(64), ..Batching::default() }
+}
+
 /// A fake with one session, two samples, and that batching.
 async fn load(fake: &FakeEngine, batching: Batching) -> (House, Result<Models, LoadError>) {
     let sample = |row: [f32; 2]| {
@@ -27,7 +32,7 @@ async fn load(fake: &FakeEngine, batching: Batching) -> (House, Result<Models, L
     };
     let samples = Arc::new(vec![sample([1.0, 2.0]), sample([3.0, 4.0])]);
     let mut spec = ModelSpec { batching, samples, ..ModelSpec::new("m", "") };
-    spec.limits.sessions = 1;
+    spec.limits.sessions = Some(1);
     let house = House::new([("m", fake.clone())]);
     let models = house.start(vec![spec], LoadOptions::default()).finish().await;
     (house, models)
@@ -72,7 +77,7 @@ fn poll(pending: &mut Pending<'_>) -> Poll<Result<InferResponse, InferError>> {
 #[tokio::test]
 async fn requests_that_gather_share_a_run_and_each_gets_its_own_rows() {
     let fake = FakeEngine::default();
-    let (house, models) = load(&fake, Batching::default()).await;
+    let (house, models) = load(&fake, batching()).await;
     let (models, before) = (models.unwrap(), fake.counts().runs.load(Ordering::SeqCst));
     let asked: [&[[f32; 2]]; 3] = [&[[1.0, 2.0]], &[[3.0, 4.0], [5.0, 6.0]], &[[7.0, 8.0]]];
     let answers = ask_together(&fake, &models.running[0].handle(), &asked).await;
@@ -89,7 +94,7 @@ async fn requests_that_gather_share_a_run_and_each_gets_its_own_rows() {
 async fn only_the_guilty_request_fails() {
     for trigger in [TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC] {
         let fake = FakeEngine::default();
-        let (_house, models) = load(&fake, Batching::default()).await;
+        let (_house, models) = load(&fake, batching()).await;
         let models = models.unwrap();
         // The fake looks at the first row of a run, so the guilty one leads.
         let asked: [&[[f32; 2]]; 3] = [&[[trigger, 0.0]], &[[1.0, 2.0]], &[[3.0, 4.0]]];
@@ -104,7 +109,7 @@ async fn only_the_guilty_request_fails() {
 #[tokio::test]
 async fn a_run_is_as_large_as_allowed_and_a_larger_request_runs_alone() {
     let fake = FakeEngine::default();
-    let (_house, models) = load(&fake, Batching { max_rows: 2, ..Batching::default() }).await;
+    let (_house, models) = load(&fake, Batching { max_rows: Some(2), ..batching() }).await;
     let models = models.unwrap();
     let asked: [&[[f32; 2]]; 4] = [&[[1.0, 1.0]; 3], &[[1.0, 1.0]], &[[1.0, 1.0]], &[[1.0, 1.0]]];
     let answers = ask_together(&fake, &models.running[0].handle(), &asked).await;
@@ -115,7 +120,7 @@ async fn a_run_is_as_large_as_allowed_and_a_larger_request_runs_alone() {
 #[tokio::test]
 async fn a_delay_waits_for_a_full_run_and_not_longer_than_the_queue_is_open() {
     let fake = FakeEngine::default();
-    let patient = Batching { max_rows: 2, max_delay: Duration::from_hours(1), ..Batching::default() };
+    let patient = Batching { max_rows: Some(2), max_delay: Duration::from_hours(1), ..batching() };
     let (_house, models) = load(&fake, patient).await;
     let models = models.unwrap();
     let handle = models.running[0].handle();
@@ -133,7 +138,7 @@ async fn a_delay_waits_for_a_full_run_and_not_longer_than_the_queue_is_open() {
 #[tokio::test]
 async fn a_model_whose_rows_have_a_say_in_each_others_answers_is_found_out() {
     let fake = FakeEngine::new(Script { mixes_rows: true, ..Script::default() });
-    let (house, models) = load(&fake, Batching::default()).await;
+    let (house, models) = load(&fake, batching()).await;
     let difference = "output '0' has 3 at [0], expected 2";
     let reason = format!("rows are not answered alike together: {difference}");
     assert_eq!(settled(&house), BatchingRecord { max_rows: 1, reason });
@@ -143,7 +148,7 @@ async fn a_model_whose_rows_have_a_say_in_each_others_answers_is_found_out() {
         assert_eq!(answer.unwrap().timing.shared.requests, 1);
     }
 
-    let (_house, models) = load(&fake, Batching { shared_runs: SharedRuns::Always, ..Batching::default() }).await;
+    let (_house, models) = load(&fake, Batching { shared_runs: SharedRuns::Always, ..batching() }).await;
     let error = models.unwrap_err();
     assert_eq!(error.kind(), LoadErrorKind::SampleFailed);
     assert!(error.to_string().contains(difference), "{error}");
@@ -154,7 +159,7 @@ async fn without_two_samples_nothing_is_shared_unless_the_operator_says_so() {
     let fake = FakeEngine::default();
     for (shared_runs, max_rows) in [(SharedRuns::WhereProven, 1), (SharedRuns::Always, 64), (SharedRuns::Never, 1)] {
         let house = House::new([("m", fake.clone())]);
-        let batching = Batching { shared_runs, ..Batching::default() };
+        let batching = Batching { shared_runs, ..batching() };
         let spec = ModelSpec { batching, ..ModelSpec::new("m", "") };
         house.start(vec![spec], LoadOptions::default()).finish().await.unwrap();
         assert_eq!(settled(&house).max_rows, max_rows);
@@ -164,7 +169,7 @@ async fn without_two_samples_nothing_is_shared_unless_the_operator_says_so() {
 #[tokio::test]
 async fn a_quick_request_runs_where_it_arrives() {
     let fake = FakeEngine::new(Script { quick: true, ..Script::default() });
-    let (_house, models) = load(&fake, Batching::default()).await;
+    let (_house, models) = load(&fake, batching()).await;
     let models = models.unwrap();
     let handle = models.running[0].handle();
     // Until a run was measured quick enough; a busy machine may need several.
@@ -185,4 +190,15 @@ async fn a_quick_request_runs_where_it_arrives() {
     let mut unloaded = pin!(tokio::task::spawn_blocking(move || drop(models)));
     in_time(unloaded.as_mut()).await.unwrap();
     assert_eq!(fake.counts().dropped.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_panics_when_rows_come_together_is_replaced_and_none_share_a_run() {
+    let fake = FakeEngine::new(Script { panics_together: true, ..Script::default() });
+    let (house, models) = load(&fake, batching()).await;
+    let models = models.unwrap();
+    let expected = "rows are not answered alike together: the model panicked: the fake model panics on several rows";
+    assert_eq!((settled(&house).max_rows, settled(&house).reason.as_str()), (1, expected));
+    assert_eq!(fake.counts().sessions.load(Ordering::SeqCst), 2);
+    assert!(models.running[0].handle().infer(request(&[[1.0, 2.0]])).await.is_ok());
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod batching;
+mod budget;
 mod handle;
 mod loading;
 mod support;

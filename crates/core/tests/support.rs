@@ -57,7 +57,7 @@ impl House {
 pub(crate) async fn single(fake: &FakeEngine, queue: usize) -> (House, Models, ModelHandle) {
     let house = House::new([("m", fake.clone())]);
     let mut spec = ModelSpec::new("m", "");
-    spec.limits.sessions = 1;
+    spec.limits.sessions = Some(1);
     spec.limits.queue = queue;
     let models = house.start(vec![spec], LoadOptions::default()).finish().await.unwrap();
     let handle = models.running[0].handle();

@@ -1,20 +1,17 @@
 //! What the handlers share: the registry, the telemetry, the limits. Built once, when loading has ended.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::Router;
 use bytes::Bytes;
-use loadonce_core::ModelHandle;
 use loadonce_core::registry::Registry;
 use loadonce_core::status::StatusView;
 
-use crate::error::ApiError;
+use crate::counts::Counts;
 use crate::grpc;
 use crate::http;
-use crate::metrics::{Metrics, RequestLabels};
+use crate::metrics::Metrics;
 use crate::openapi;
-use crate::statistics::Statistics;
 
 /// The prediction API over a registry; cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,7 +22,7 @@ struct Inner {
     registry: Registry,
     telemetry: Telemetry,
     limits: Limits,
-    statistics: Statistics,
+    counts: Arc<Counts>,
     /// The description of all this, in JSON.
     document: Bytes,
 }
@@ -74,10 +71,10 @@ impl Telemetry {
 impl Api {
     /// The API of loaded models.
     pub fn new(registry: Registry, telemetry: Telemetry, limits: Limits) -> Self {
-        telemetry.metrics.watch(registry.handles().cloned().collect());
-        let statistics = Statistics::new(registry.handles().map(ModelHandle::name));
+        let counts = Arc::new(Counts::new(&registry));
+        telemetry.metrics.watch(registry.handles().cloned().collect(), Arc::clone(&counts));
         let document = openapi::document(&registry).to_string().into();
-        Self(Arc::new(Inner { registry, telemetry, limits, statistics, document }))
+        Self(Arc::new(Inner { registry, telemetry, limits, counts, document }))
     }
 
     /// Every route over HTTP but its health, which the lifespan shell answers.
@@ -107,8 +104,8 @@ impl Api {
         &self.0.telemetry
     }
 
-    pub(crate) fn statistics(&self) -> &Statistics {
-        &self.0.statistics
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -117,15 +114,5 @@ impl Api {
 
     pub(crate) fn document(&self) -> Bytes {
         self.0.document.clone()
-    }
-
-    /// Counts a request that has been answered. Models that are not served share one label: names come from callers.
-    pub(crate) fn count<T>(&self, model: &str, protocol: &'static str, result: &Result<T, ApiError>, started: Instant) {
-        let known = self.registry().entry(model, None).is_ok();
-        let outcome = result.as_ref().map_or_else(ApiError::outcome, |_| "ok");
-        let model = if known { model } else { "unknown" };
-        let labels = RequestLabels { model: model.to_owned(), protocol, outcome };
-        let time: Duration = started.elapsed();
-        self.0.telemetry.metrics.count(&labels, time);
     }
 }

@@ -48,7 +48,7 @@ pub fn http_status(kind: ErrorKind) -> StatusCode {
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Overloaded => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::TooLate | ErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -66,7 +66,7 @@ pub fn grpc_code(kind: ErrorKind) -> Code {
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::Unavailable => Code::Unavailable,
         ErrorKind::Overloaded => Code::ResourceExhausted,
-        ErrorKind::DeadlineExceeded => Code::DeadlineExceeded,
+        ErrorKind::TooLate | ErrorKind::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorKind::Internal => Code::Internal,
     }
 }
@@ -111,16 +111,14 @@ impl ApiError {
         Self::new(ApiErrorKind::Infer(ErrorKind::Unavailable), "the server is stopping")
     }
 
-    /// The label in metrics.
-    pub fn outcome(&self) -> &'static str {
+    /// The kind of prediction error as which it is counted.
+    pub(crate) fn outcome(&self) -> ErrorKind {
         match self.kind {
-            ApiErrorKind::Infer(kind) => kind.as_str(),
+            ApiErrorKind::Infer(kind) => kind,
             ApiErrorKind::BodyTooLarge | ApiErrorKind::BodyCutShort | ApiErrorKind::UnknownEncoding => {
-                ErrorKind::InvalidRequest.as_str()
+                ErrorKind::InvalidRequest
             }
-            ApiErrorKind::NoSuchPath | ApiErrorKind::MethodNotAllowed | ApiErrorKind::NotGrpc => {
-                ErrorKind::NotFound.as_str()
-            }
+            ApiErrorKind::NoSuchPath | ApiErrorKind::MethodNotAllowed | ApiErrorKind::NotGrpc => ErrorKind::NotFound,
         }
     }
 }
@@ -176,11 +174,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_prediction_error_has_its_own_status() {
+    fn every_kind_of_prediction_error_has_its_status() {
         let statuses: Vec<_> = ErrorKind::ALL.into_iter().map(|kind| http_status(kind).as_u16()).collect();
-        assert_eq!(statuses, [400, 404, 503, 429, 504, 500]);
+        assert_eq!(statuses, [400, 404, 503, 429, 504, 504, 500]);
         // Their numbers in `statuscodes.md` of grpc/grpc.
-        assert_eq!(ErrorKind::ALL.map(|kind| i32::from(grpc_code(kind))), [3, 5, 14, 8, 4, 13]);
+        assert_eq!(ErrorKind::ALL.map(|kind| i32::from(grpc_code(kind))), [3, 5, 14, 8, 4, 4, 13]);
     }
 
     #[test]

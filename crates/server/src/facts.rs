@@ -73,7 +73,7 @@ pub(crate) fn all_statistics(api: &Api) -> Vec<ModelStatistics> {
 fn statistics_of(api: &Api, snapshot: &Snapshot, model: &ModelHandle) -> ModelStatistics {
     let footprint = record_of(snapshot, model).and_then(|record| record.footprint);
     let weight_bytes = footprint.map(|footprint| footprint.weight_bytes);
-    api.statistics().of(model.name()).of_model(model.name(), model.version(), weight_bytes)
+    ModelStatistics::new(model.name(), api.counts().of(model.name()), weight_bytes)
 }
 
 /// What the board knows of a model's load.

@@ -11,6 +11,7 @@ pub mod wire;
 pub mod samples;
 pub mod report;
 pub mod explain;
+mod counts;
 mod error;
 mod facts;
 mod grpc;

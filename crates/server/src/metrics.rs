@@ -5,18 +5,18 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
-use loadonce_core::ModelHandle;
 use loadonce_core::status::{ComponentStatus, Stage, StatusView};
+use loadonce_core::{ModelHandle, QueueLoad};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
-use prometheus_client::metrics::family::Family;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::counts::{Counts, Histogram, ModelCounts, Reading};
 
 /// How metrics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,60 +48,36 @@ pub(crate) const MEDIA_TYPES: &[&str] = &[Format::OpenMetrics.content_type(), Fo
 /// Every metric of the process.
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<RequestLabels, Counter>,
-    durations: Family<ModelLabels, Histogram, fn() -> Histogram>,
-    handles: std::sync::Arc<OnceLock<Vec<ModelHandle>>>,
+    served: Arc<OnceLock<Served>>,
 }
 
-/// Labels of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct RequestLabels {
-    pub(crate) model: String,
-    pub(crate) protocol: &'static str,
-    pub(crate) outcome: &'static str,
+/// What there is once loading has ended.
+struct Served {
+    handles: Vec<ModelHandle>,
+    counts: Arc<Counts>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ModelLabels {
-    model: String,
-}
+/// A model and its version.
+type ModelLabels<'a> = [(&'static str, &'a str); 2];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StateLabels {
-    model: String,
-    version: String,
-    state: &'static str,
-}
-
-/// Reads the status and the queues when a scrape asks.
+/// Reads the status, the queues and the counts when a scrape asks.
 struct StateCollector {
     status: StatusView,
-    handles: std::sync::Arc<OnceLock<Vec<ModelHandle>>>,
+    served: Arc<OnceLock<Served>>,
 }
 
 impl Metrics {
     pub(crate) fn new(status: StatusView) -> Self {
         let mut registry = Registry::with_prefix("loadonce");
-        let requests = Family::default();
-        registry.register("requests", "Predictions answered, by outcome", requests.clone());
-        let durations = Family::new_with_constructor(request_histogram as fn() -> Histogram);
-        let help = "Time from the head of a prediction request to its answer";
-        registry.register_with_unit("request_duration", help, Unit::Seconds, durations.clone());
-        let handles = std::sync::Arc::new(OnceLock::new());
-        registry.register_collector(Box::new(StateCollector { status, handles: handles.clone() }));
-        Self { registry, requests, durations, handles }
+        let served = Arc::new(OnceLock::new());
+        registry.register_collector(Box::new(StateCollector { status, served: Arc::clone(&served) }));
+        Self { registry, served }
     }
 
-    /// Reads these models' queues from now on.
-    pub(crate) fn watch(&self, handles: Vec<ModelHandle>) {
+    /// Reads these models' queues and counts from now on.
+    pub(crate) fn watch(&self, handles: Vec<ModelHandle>, counts: Arc<Counts>) {
         // Set once, when loading has ended; a second set of models would be a second server.
-        let _ = self.handles.set(handles);
-    }
-
-    pub(crate) fn count(&self, labels: &RequestLabels, time: Duration) {
-        let model = ModelLabels { model: labels.model.clone() };
-        self.durations.get_or_create(&model).observe(time.as_secs_f64());
-        self.requests.get_or_create(labels).inc();
+        let _ = self.served.set(Served { handles, counts });
     }
 
     pub(crate) fn encode(&self, format: Format) -> Result<String, fmt::Error> {
@@ -130,11 +106,6 @@ fn in_text_format(open_metrics: &str) -> String {
     text
 }
 
-/// 100 us to 26 s.
-fn request_histogram() -> Histogram {
-    Histogram::new(exponential_buckets(1e-4, 2.0, 19))
-}
-
 impl fmt::Debug for Metrics {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Metrics").finish_non_exhaustive()
@@ -155,17 +126,21 @@ impl Collector for StateCollector {
         let components = self.status.snapshot().components;
         encode_loads(&mut encoder, &components)?;
         encode_states(&mut encoder, &components)?;
-        self.encode_queues(&mut encoder)
+        let Some(Served { handles, counts }) = self.served.get() else { return Ok(()) };
+        encode_queues(&mut encoder, handles)?;
+        encode_requests(&mut encoder, counts)?;
+        encode_runs(&mut encoder, handles, counts)
     }
 }
 
 fn encode_loads(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStatus]) -> fmt::Result {
-    let loads = components.iter().map(|status| (&status.name, ConstCounter::new(status.record.loads)));
+    let named = || components.iter().map(|status| ([("model", status.name.as_str())], status));
+    let loads = named().map(|(name, status)| (name, ConstCounter::new(status.record.loads)));
     encode(encoder, "model_loads", "How often the model's weights were loaded", None, loads)?;
-    let seconds = components.iter().map(|status| (&status.name, ConstGauge::new(status.startup_time().as_secs_f64())));
+    let seconds = named().map(|(name, status)| (name, ConstGauge::new(status.startup_time().as_secs_f64())));
     let help = "Time from the start of loading until ready or failed";
     encode(encoder, "model_load", help, Some(&Unit::Seconds), seconds)?;
-    let footprints = || components.iter().filter_map(|status| Some((&status.name, status.record.footprint?)));
+    let footprints = || named().filter_map(|(name, status)| Some((name, status.record.footprint?)));
     let copies = footprints().map(|(name, footprint)| (name, gauge(footprint.copies)));
     encode(encoder, "model_copies", "Sets of the model's weights in memory", None, copies)?;
     let bytes = footprints().map(|(name, footprint)| (name, gauge(footprint.weight_bytes)));
@@ -173,52 +148,91 @@ fn encode_loads(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStat
 }
 
 fn encode_states(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStatus]) -> fmt::Result {
-    let kind = ConstGauge::new(0_i64).metric_type();
-    let mut descriptor = encoder.encode_descriptor("model_state", "1 for the state in which a model is", None, kind)?;
-    for status in components {
-        for stage in Stage::ALL {
-            let labels = StateLabels {
-                model: status.name.clone(),
-                version: status.record.version.clone().unwrap_or_default(),
-                state: stage.as_str(),
-            };
-            let family = descriptor.encode_family(&labels)?;
-            ConstGauge::new(i64::from(status.stage == stage)).encode(family)?;
-        }
-    }
-    Ok(())
+    let states = components.iter().flat_map(|status| {
+        let version = status.record.version.as_deref().unwrap_or_default();
+        Stage::ALL.map(|stage| {
+            let labels = [("model", status.name.as_str()), ("version", version), ("state", stage.as_str())];
+            (labels, gauge(u8::from(status.stage == stage)))
+        })
+    });
+    encode(encoder, "model_state", "1 for the state in which a model is", None, states)
 }
 
-impl StateCollector {
-    fn encode_queues(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let handles = self.handles.get().map(Vec::as_slice).unwrap_or_default();
-        let loads: Vec<_> = handles.iter().map(|handle| (handle.name().to_owned(), handle.load())).collect();
-        let waiting = loads.iter().map(|(name, load)| (name, gauge(load.waiting)));
-        encode(encoder, "queue_depth", "Requests that wait for a session", None, waiting)?;
-        let running = loads.iter().map(|(name, load)| (name, gauge(load.running)));
-        encode(encoder, "in_flight", "Requests that a session is running", None, running)
-    }
+fn encode_queues(encoder: &mut DescriptorEncoder<'_>, handles: &[ModelHandle]) -> fmt::Result {
+    let loads: Vec<_> = handles.iter().map(|handle| (labels_of(handle), handle.load())).collect();
+    let gauges = |count: fn(&QueueLoad) -> usize| loads.iter().map(move |(labels, load)| (*labels, gauge(count(load))));
+    encode(encoder, "queue_depth", "Requests that wait for a session", None, gauges(|load| load.waiting))?;
+    encode(encoder, "in_flight", "Requests that a session is running", None, gauges(|load| load.running))
+}
+
+/// What was asked, also of models that there are not, and what became of it.
+fn encode_requests(encoder: &mut DescriptorEncoder<'_>, counts: &Counts) -> fmt::Result {
+    let requests = counts.iter().flat_map(|(name, model)| {
+        model.outcomes().map(move |(protocol, outcome, count)| {
+            let [name, version] = labels(name, &model.version);
+            let labels = [name, version, ("protocol", protocol.as_str()), ("outcome", outcome.as_str())];
+            (labels, ConstCounter::new(count))
+        })
+    });
+    encode(encoder, "requests", "Predictions that are over, by outcome", None, requests)?;
+    let durations = counts.iter().map(|(name, model)| (labels(name, &model.version), model.duration.read()));
+    let help = "Time from the head of a prediction request to its outcome";
+    encode(encoder, "request_duration", help, Some(&Unit::Seconds), durations)
+}
+
+/// What came of runs, for the requests that they answered.
+fn encode_runs(encoder: &mut DescriptorEncoder<'_>, handles: &[ModelHandle], counts: &Counts) -> fmt::Result {
+    let models: Vec<_> = handles.iter().map(|handle| (labels_of(handle), counts.of(handle.name()))).collect();
+    let histograms = |histogram: fn(&ModelCounts) -> &Histogram| {
+        models.iter().map(move |(labels, model)| (*labels, histogram(model).read()))
+    };
+    let seconds = Some(&Unit::Seconds);
+    let help = "Time that an answered request waited for a session";
+    encode(encoder, "queue_duration", help, seconds, histograms(|model| &model.queue))?;
+    encode(encoder, "run_duration", "Time of a run in the model", seconds, histograms(|model| &model.run))?;
+    encode(encoder, "run_rows", "Rows that a run had", None, histograms(|model| &model.run_rows))?;
+    encode(encoder, "run_requests", "Requests that shared a run", None, histograms(|model| &model.run_requests))?;
+    let direct = models.iter().map(|(labels, model)| (*labels, ConstCounter::new(model.direct_runs())));
+    encode(encoder, "direct_runs", "Runs without a change of threads, where the request arrived", None, direct)
+}
+
+fn labels<'a>(model: &'a str, version: &'a str) -> ModelLabels<'a> {
+    [("model", model), ("version", version)]
+}
+
+fn labels_of(handle: &ModelHandle) -> ModelLabels<'_> {
+    labels(handle.name(), handle.version())
 }
 
 fn gauge(value: impl TryInto<i64>) -> ConstGauge<i64> {
     ConstGauge::new(value.try_into().unwrap_or(i64::MAX))
 }
 
-fn encode<'a, M: EncodeMetric>(
+/// Writes a metric with all its label sets; nothing where it has none.
+fn encode<L: EncodeLabelSet, M: EncodeMetric>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
     unit: Option<&Unit>,
-    metrics: impl Iterator<Item = (&'a String, M)>,
+    metrics: impl Iterator<Item = (L, M)>,
 ) -> fmt::Result {
-    let metrics: Vec<_> = metrics.collect();
-    let Some((_, first)) = metrics.first() else { return Ok(()) };
+    let mut metrics = metrics.peekable();
+    let Some((_, first)) = metrics.peek() else { return Ok(()) };
     let mut descriptor = encoder.encode_descriptor(name, help, unit, first.metric_type())?;
-    for (model, metric) in metrics {
-        let labels = ModelLabels { model: model.clone() };
+    for (labels, metric) in metrics {
         metric.encode(descriptor.encode_family(&labels)?)?;
     }
     Ok(())
+}
+
+impl EncodeMetric for Reading {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        encoder.encode_histogram::<NoLabelSet>(self.sum, self.count, &self.buckets, None)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
 }
 
 #[cfg(test)]

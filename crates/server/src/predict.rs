@@ -5,8 +5,8 @@ use std::time::Instant;
 use loadonce_core::{ErrorKind, InferRequest, InferResponse, ModelHandle, Timing};
 
 use crate::api::Api;
+use crate::counts::{Answered, Protocol};
 use crate::error::{ApiError, ApiErrorKind};
-use crate::statistics::Answered;
 use crate::wire::WireError;
 
 /// Bytes above which decoding or encoding leaves the async runtime's threads.
@@ -16,7 +16,7 @@ const OFFLOAD_BYTES: usize = 256 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     /// The label in metrics.
-    pub(crate) protocol: &'static str,
+    pub(crate) protocol: Protocol,
     pub(crate) model: &'a str,
     pub(crate) version: Option<&'a str>,
     /// When the request's head was there.
@@ -64,6 +64,7 @@ where
     D: FnOnce(B, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
 {
+    let pending = api.counts().of(asked.model).begin(asked.protocol, asked.started);
     let mut prediction = None;
     let answer = async {
         let model = api.registry().get(asked.model, asked.version)?.clone();
@@ -78,15 +79,18 @@ where
         let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
         let (timing, encoding) = (response.timing, Instant::now());
         let encoded = offload(size, move || Ok(encode(form, &model, &response)?)).await?;
-        let answered = Answered { total: asked.started.elapsed(), decode, timing, encode: encoding.elapsed(), rows };
-        api.statistics().answered(asked.model, &answered);
-        Ok(encoded)
+        Ok((encoded, Answered { decode, timing, encode: encoding.elapsed(), rows }))
     };
-    let result = answer.await;
-    api.count(asked.model, asked.protocol, &result, asked.started);
-    if result.is_err() {
-        api.statistics().failed(asked.model, asked.started.elapsed());
-    }
+    let result = match answer.await {
+        Ok((encoded, answered)) => {
+            pending.answered(&answered);
+            Ok(encoded)
+        }
+        Err(error) => {
+            pending.failed(&error);
+            Err(error)
+        }
+    };
     (result, prediction)
 }
 

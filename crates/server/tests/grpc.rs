@@ -90,8 +90,8 @@ async fn statistics_count_what_both_protocols_did() {
     }
     let metrics = served.get("/metrics").await.body;
     for line in [
-        r#"loadonce_requests_total{model="m",protocol="grpc",outcome="ok"} 1"#,
-        r#"loadonce_requests_total{model="m",protocol="grpc",outcome="internal"} 1"#,
+        r#"loadonce_requests_total{model="m",version="1",protocol="grpc",outcome="ok"} 1"#,
+        r#"loadonce_requests_total{model="m",version="1",protocol="grpc",outcome="internal"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line} in\n{metrics}");
     }

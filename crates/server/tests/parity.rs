@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::Router;
+use http::StatusCode;
 use loadonce_core::testing::{FakeEngine, Script, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC, TRIGGER_WAIT};
 use loadonce_core::{ErrorKind, LoadErrorKind};
 use loadonce_server::wire::grpc::proto::infer_parameter::ParameterChoice;
@@ -22,7 +23,7 @@ struct Question {
 }
 
 /// What came of it, in the words of neither.
-type Outcome = Result<Vec<f64>, (ErrorKind, String)>;
+type Outcome = Result<Vec<f64>, (StatusCode, String)>;
 
 impl Question {
     /// A right question to `m`.
@@ -90,8 +91,7 @@ fn outcome(answer: &Answer) -> Outcome {
         let elements = answer.json()["outputs"][0]["data"].as_array().unwrap().clone();
         return Ok(elements.iter().map(|element| element.as_f64().unwrap()).collect());
     }
-    let kind = ErrorKind::ALL.into_iter().find(|kind| http_status(*kind) == answer.status);
-    Err((kind.unwrap_or_else(|| panic!("{answer:?}")), in_common(&answer.error())))
+    Err((answer.status, in_common(&answer.error())))
 }
 
 async fn ask_grpc(router: &Router, message: ModelInferRequest) -> Outcome {
@@ -102,7 +102,7 @@ async fn ask_grpc(router: &Router, message: ModelInferRequest) -> Outcome {
         }
         Err(status) => {
             let kind = ErrorKind::ALL.into_iter().find(|kind| grpc_code(*kind) == status.code());
-            Err((kind.unwrap_or_else(|| panic!("{status}")), in_common(status.message())))
+            Err((kind.map_or_else(|| panic!("{status}"), http_status), in_common(status.message())))
         }
     }
 }
@@ -197,20 +197,20 @@ async fn wrong_questions_have_the_same_error() {
     let mut seen = BTreeSet::new();
     for (question, expected) in cases {
         let shown = question.json.to_string();
-        let (kind, text) = question.ask(&served).await.unwrap_err();
+        let (status, text) = question.ask(&served).await.unwrap_err();
         assert!(text.contains(expected), "{shown}: {text}");
-        seen.insert(kind.as_str());
+        seen.insert(status);
     }
     fake.open_gate();
-    let (kind, text) = overloaded().await;
+    let (status, text) = overloaded().await;
     assert!(text.contains("model 'm' has 1 requests waiting, its limit"), "{text}");
-    seen.insert(kind.as_str());
-    let all: BTreeSet<_> = ErrorKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    seen.insert(status);
+    let all: BTreeSet<_> = ErrorKind::ALL.into_iter().map(http_status).collect();
     assert_eq!(seen, all, "a kind of error was not asked for");
 }
 
 /// A model whose one session is busy and whose queue has room for one, and is full.
-async fn overloaded() -> (ErrorKind, String) {
+async fn overloaded() -> (StatusCode, String) {
     let fake = FakeEngine::new(Script { exclusive: true, ..Script::default() });
     let mut spec = spec("m");
     spec.limits.queue = 1;

@@ -4,10 +4,12 @@
 //! wrong axis, or a norm over the batch, gives a neighbour's rows a say. So samples are answered one by one and then
 //! together, in both orders, and every row must come out the same.
 
+use super::gain;
 use crate::engine::{Batch, Outputs, Session, share_rows};
-use crate::queue::run_checked;
+use crate::error::RunError;
+use crate::queue::{Sharing, run_checked};
 use crate::request::NamedTensor;
-use crate::sample::{Example, Sample, Tolerance, compare};
+use crate::sample::{Example, Mismatch, Sample, Tolerance, compare};
 use crate::signature::Signature;
 use crate::spec::{Batching, ModelSpec, SharedRuns};
 use crate::status::BatchingRecord;
@@ -23,34 +25,94 @@ struct Trial {
     tolerance: Tolerance,
 }
 
-/// The limits that hold, and why, from samples and what the model has `answered` to each. It is an error to ask for shared runs of a model that they would give wrong answers.
+/// What was settled.
+pub(super) struct Settled {
+    /// The limits that hold.
+    pub(super) sharing: Sharing,
+    pub(super) record: BatchingRecord,
+    /// Whether the session panicked, and must not be used again.
+    pub(super) has_panicked: bool,
+}
+
+/// How rows that are answered together differ from the same rows alone.
+#[derive(Debug, thiserror::Error)]
+enum Difference {
+    #[error(transparent)]
+    Failure(#[from] RunError),
+    #[error(transparent)]
+    Rows(#[from] Mismatch),
+}
+
+/// The limits that hold, and why, from samples and what the model has `answered` to each. It is an error to ask for
+/// shared runs of a model that they would give wrong answers.
 pub(super) fn settle(
     spec: &ModelSpec,
     signature: &Signature,
     session: &mut dyn Session,
     samples: &[Sample],
     answered: &[Example],
-) -> Result<(Batching, BatchingRecord), LoadError> {
+) -> Result<Settled, LoadError> {
     let asked = spec.batching;
-    let off = |reason: &str| Ok((Batching::OFF, BatchingRecord { max_rows: 1, reason: reason.to_owned() }));
-    let on = |reason: &str| Ok((asked, BatchingRecord { max_rows: asked.max_rows, reason: reason.to_owned() }));
     if asked.shared_runs == SharedRuns::Never {
-        return off("model.toml says so");
+        return Ok(off("model.toml says so"));
     }
     if !signature.is_batchable() {
         return match asked.shared_runs {
             SharedRuns::Always => Err(impossible(signature)),
-            _ => off("the model's first axis is not free"),
+            _ => Ok(off("the model's first axis is not free")),
         };
     }
     let trials = trials(samples, answered);
     match (differs(&trials, signature, session), asked.shared_runs) {
         (Some(difference), SharedRuns::Always) => Err(wrong(&difference)),
-        (Some(difference), _) => off(&format!("rows are not answered alike together: {difference}")),
-        (None, SharedRuns::Always) => on("model.toml says so"),
-        (None, _) if trials.len() < 2 => off("it takes two samples of one shape to try it"),
-        (None, _) => on(&format!("{} samples are answered alike, alone and together", trials.len())),
+        (Some(difference), _) => {
+            let has_panicked = matches!(difference, Difference::Failure(RunError::Panicked(_)));
+            Ok(Settled { has_panicked, ..off(&format!("rows are not answered alike together: {difference}")) })
+        }
+        (None, SharedRuns::Always) => Ok(on(asked, Batching::MOST_ROWS, "model.toml says so")),
+        (None, _) if trials.len() < 2 => Ok(off("it takes two samples of one shape to try it")),
+        (None, _) => Ok(proven(asked, &trials, session)),
     }
+}
+
+/// The limits for rows that may share a run: those that the operator set, else as many rows as make one cheaper.
+fn proven(asked: Batching, trials: &[Trial], session: &mut dyn Session) -> Settled {
+    let proof = format!("{} samples are answered alike, alone and together", trials.len());
+    let shortest = trials.iter().map(|trial| &trial.batch).min_by_key(|batch| batch.common_rows());
+    let (Some(sample), None) = (shortest, asked.max_rows) else { return on(asked, Batching::MOST_ROWS, &proof) };
+    let measured = match gain::measure(session, sample, Batching::MOST_ROWS) {
+        Ok(measured) => measured,
+        Err(error) => {
+            let has_panicked = matches!(error, RunError::Panicked(_));
+            return Settled {
+                has_panicked,
+                ..off(&format!("a sample's rows are not answered several times: {error}"))
+            };
+        }
+    };
+    match (measured.first(), gain::choose(&measured), measured.last()) {
+        (Some(alone), Some(best), Some(most)) if best == alone => {
+            off(&format!("{proof}, but a row takes {} alone and {} among {}", alone.row(), most.row(), most.rows))
+        }
+        (Some(alone), Some(best), _) => {
+            let gain = format!("a row takes {} alone and {} among {}", alone.row(), best.row(), best.rows);
+            on(asked, best.rows, &format!("{proof}; {gain}"))
+        }
+        _ => on(asked, Batching::MOST_ROWS, &proof),
+    }
+}
+
+/// Runs are shared; by so many rows unless the operator set how many.
+fn on(asked: Batching, max_rows: usize, reason: &str) -> Settled {
+    let rows = asked.max_rows.unwrap_or(max_rows);
+    let record = BatchingRecord { max_rows: rows, reason: reason.to_owned() };
+    let sharing = Sharing { rows, bytes: asked.max_bytes, delay: asked.max_delay };
+    Settled { sharing, record, has_panicked: false }
+}
+
+fn off(reason: &str) -> Settled {
+    let record = BatchingRecord { max_rows: 1, reason: reason.to_owned() };
+    Settled { sharing: Sharing::OFF, record, has_panicked: false }
 }
 
 /// Samples of the first one's shape, each with the answer that the model gave to it alone.
@@ -75,19 +137,19 @@ fn tensors(named: &[NamedTensor]) -> Vec<Tensor> {
 }
 
 /// How an answer changes when requests share a run, if one does.
-fn differs(trials: &[Trial], signature: &Signature, session: &mut dyn Session) -> Option<String> {
+fn differs(trials: &[Trial], signature: &Signature, session: &mut dyn Session) -> Option<Difference> {
     let forward: Vec<_> = trials.iter().collect();
     let backward: Vec<_> = trials.iter().rev().collect();
     [forward, backward].iter().find_map(|order| together(order, signature, session).err())
 }
 
-fn together(trials: &[&Trial], signature: &Signature, session: &mut dyn Session) -> Result<(), String> {
+fn together(trials: &[&Trial], signature: &Signature, session: &mut dyn Session) -> Result<(), Difference> {
     let batches: Vec<_> = trials.iter().map(|trial| &trial.batch).collect();
     let Some(batch) = Batch::concat(&batches) else { return Ok(()) };
-    let outputs = run_checked(session, &batch, signature).map_err(|error| error.to_string())?;
+    let outputs = run_checked(session, &batch, signature)?;
     let rows = batches.iter().map(|batch| batch.common_rows().unwrap_or_default());
     for (trial, own) in trials.iter().zip(share_rows(&outputs, rows)) {
-        compare(&named(&trial.outputs), &named(&own), &trial.tolerance).map_err(|mismatch| mismatch.to_string())?;
+        compare(&named(&trial.outputs), &named(&own), &trial.tolerance)?;
     }
     Ok(())
 }
@@ -108,7 +170,7 @@ fn impossible(signature: &Signature) -> LoadError {
     LoadError::new(LoadErrorKind::Configuration, detail).advise("remove 'enabled' from [batching] in model.toml")
 }
 
-fn wrong(difference: &str) -> LoadError {
+fn wrong(difference: &Difference) -> LoadError {
     let detail = format!("batching is enabled, but samples are not answered alike alone and together: {difference}");
     LoadError::new(LoadErrorKind::SampleFailed, detail)
         .advise("remove 'enabled' from [batching] in model.toml, or widen the samples' tolerance")

@@ -4,6 +4,7 @@
 //! still busy then are told to stop and nobody waits for them.
 
 mod batching;
+mod gain;
 mod one;
 
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::budget::{Budget, stand_back};
 use crate::engine::{Engine, Model};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::progress::Progress;
@@ -45,7 +47,7 @@ impl Chosen {
 }
 
 /// How to load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Time for all models together; no limit when absent.
     pub deadline: Option<Duration>,
@@ -53,11 +55,13 @@ pub struct LoadOptions {
     pub keep_going: bool,
     /// Models that load at the same time.
     pub parallel: usize,
+    /// The processors that runs of the models share, with those of models loaded otherwise on the same budget.
+    pub budget: Budget,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { deadline: None, keep_going: false, parallel: 8 }
+        Self { deadline: None, keep_going: false, parallel: 8, budget: Budget::default() }
     }
 }
 
@@ -121,7 +125,7 @@ impl Loading {
         let (report, outcomes) = mpsc::unbounded_channel();
         let loading = Self { outcomes, progress, options, status };
         for _ in 0..threads {
-            spawn(Arc::clone(&tasks), Arc::clone(engines), report.clone())?;
+            spawn(Arc::clone(&tasks), Arc::clone(engines), loading.options.budget.clone(), report.clone())?;
         }
         Ok(loading)
     }
@@ -186,11 +190,14 @@ impl Drop for Models {
 fn spawn(
     tasks: Arc<Tasks>,
     engines: Arc<dyn Engines>,
+    budget: Budget,
     report: mpsc::UnboundedSender<Outcome>,
 ) -> Result<(), LoadError> {
     let work = move || {
+        // So do the threads that it starts, which are those that run the models.
+        stand_back();
         while let Some((position, Declared { spec, component })) = next(&tasks) {
-            let result = one::load(&spec, &*engines, component).map_err(|error| FailedModel {
+            let result = one::load(&spec, &*engines, &budget, component).map_err(|error| FailedModel {
                 name: spec.name.clone(),
                 version: spec.version.clone(),
                 error: error.of_model(&spec.name),

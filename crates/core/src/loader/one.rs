@@ -2,24 +2,30 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 
-use super::{Engines, batching, panic_message};
+use super::batching::{self, Settled};
+use super::{Engines, panic_message};
+use crate::budget::Budget;
 use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{LoadError, LoadErrorKind, RunError};
-use crate::queue::{run_checked, run_guarded};
+use crate::queue::{Sharing, run_checked, run_guarded};
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Example, Sample, compare};
 use crate::signature::{Dim, Signature, TensorSpec};
-use crate::spec::{Batching, ModelSpec};
+use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
 use crate::{Shape, Tensor};
 
 /// Loads, warms up and tests a model, says so on the board at each step, and starts its sessions.
-pub(super) fn load(spec: &ModelSpec, engines: &dyn Engines, component: Component) -> Result<RunningModel, LoadError> {
+pub(super) fn load(
+    spec: &ModelSpec,
+    engines: &dyn Engines,
+    budget: &Budget,
+    component: Component,
+) -> Result<RunningModel, LoadError> {
     let component = Arc::new(component);
-    let running =
-        prepare(spec, engines, &component).and_then(|parts| RunningModel::start(parts, Arc::clone(&component)));
+    let parts = prepare(spec, engines, budget, &component);
+    let running = parts.and_then(|parts| RunningModel::start(parts, Arc::clone(&component)));
     match &running {
         Ok(running) => running.claim_ready(),
         Err(error) => component.fail(&error.to_string()),
@@ -27,7 +33,12 @@ pub(super) fn load(spec: &ModelSpec, engines: &dyn Engines, component: Component
     running
 }
 
-fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component) -> Result<Parts<'a>, LoadError> {
+fn prepare<'a>(
+    spec: &'a ModelSpec,
+    engines: &dyn Engines,
+    budget: &Budget,
+    component: &Component,
+) -> Result<Parts<'a>, LoadError> {
     component.enter(Stage::Loading);
     component.record(|record| record.version = Some(spec.version.clone()));
     let chosen = guarded("the choice of an engine", || engines.choose(spec, component.progress()))?;
@@ -40,15 +51,16 @@ fn prepare<'a>(spec: &'a ModelSpec, engines: &dyn Engines, component: &Component
     spec.file.release();
     let signature = Arc::new(spec.annotate(model.signature())?);
     let contract = contract(spec, &*model)?;
-    let mut sessions = open_sessions(spec, &*model, contract)?;
+    let mut sessions = open_sessions(session_count(spec, &*model, contract, budget.cores()), &*model)?;
     component.record(|record| {
         record.footprint = Some(model.footprint());
         record.options = model.options();
         record.contract = Some(contract);
         record.sessions = sessions.len();
     });
-    let Proven { example, batching } = prove(spec, &signature, &mut sessions, component)?;
-    Ok(Parts { spec, engine: chosen.engine.name(), model, signature, example, sessions, batching })
+    let Proven { example, sharing } = prove(spec, &*model, &signature, &mut sessions, component)?;
+    let (engine, budget) = (chosen.engine.name(), budget.clone());
+    Ok(Parts { spec, engine, model, signature, example, sessions, sharing, budget })
 }
 
 /// What a model's samples have shown.
@@ -56,12 +68,13 @@ struct Proven {
     /// The smallest request that it answered.
     example: Option<Example>,
     /// Whether requests may share runs.
-    batching: Batching,
+    sharing: Sharing,
 }
 
 /// Warms every session up, lets the model answer its samples, and finds out whether requests may share runs.
 fn prove(
     spec: &ModelSpec,
+    model: &dyn Model,
     signature: &Signature,
     sessions: &mut [Box<dyn Session>],
     component: &Component,
@@ -84,11 +97,15 @@ fn prove(
             record.samples.right += usize::from(right);
         });
     }
-    let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, batching: Batching::OFF }) };
-    let (batching, settled) = batching::settle(spec, signature, &mut **session, &samples, &answered)?;
+    let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, sharing: Sharing::OFF }) };
+    let Settled { sharing, record: settled, has_panicked } =
+        batching::settle(spec, signature, &mut **session, &samples, &answered)?;
     component.record(|record| record.batching = Some(settled));
+    if has_panicked {
+        *session = open_session(model)?;
+    }
     let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
-    Ok(Proven { example, batching })
+    Ok(Proven { example, sharing })
 }
 
 fn warm_up(
@@ -158,21 +175,29 @@ fn contract(spec: &ModelSpec, model: &dyn Model) -> Result<Contract, LoadError> 
     }
 }
 
-fn open_sessions(spec: &ModelSpec, model: &dyn Model, contract: Contract) -> Result<Vec<Box<dyn Session>>, LoadError> {
-    let count = match contract {
-        Contract::Shared => {
-            let cores = thread::available_parallelism().map_or(1, usize::from);
-            session_count(spec.limits.sessions, model.run_threads(), cores)
-        }
-        Contract::Exclusive => 1,
-    };
-    (0..count).map(|_| guarded("opening a session", || model.open_session())).collect()
+fn open_sessions(count: usize, model: &dyn Model) -> Result<Vec<Box<dyn Session>>, LoadError> {
+    (0..count).map(|_| open_session(model)).collect()
 }
 
-/// Runs with several threads each are held to the processors; runs with one thread are as many as the limit allows.
-fn session_count(limit: usize, run_threads: usize, cores: usize) -> usize {
-    let fitting = if run_threads > 1 { cores / run_threads } else { limit };
-    limit.min(fitting).max(1)
+fn open_session(model: &dyn Model) -> Result<Box<dyn Session>, LoadError> {
+    guarded("opening a session", || model.open_session())
+}
+
+fn session_count(spec: &ModelSpec, model: &dyn Model, contract: Contract, cores: usize) -> usize {
+    match contract {
+        Contract::Shared => fitting(spec.limits.sessions, model.run_threads(), cores),
+        Contract::Exclusive => 1,
+    }
+}
+
+/// Runs with several threads each are held to the processors; runs with one thread are as many as was asked for.
+fn fitting(asked: Option<usize>, run_threads: usize, cores: usize) -> usize {
+    let fitting = cores / run_threads.max(1);
+    match asked {
+        Some(asked) if run_threads <= 1 => asked.max(1),
+        Some(asked) => asked.min(fitting).max(1),
+        None => fitting.max(1),
+    }
 }
 
 fn guarded<T>(what: &str, work: impl FnOnce() -> Result<T, LoadError>) -> Result<T, LoadError> {
@@ -188,15 +213,13 @@ fn sample_failed(detail: String) -> LoadError {
 
 #[cfg(test)]
 mod tests {
-    use super::session_count;
+    use super::fitting;
 
     #[test]
     fn the_threads_of_all_runs_fit_the_processors() {
-        assert_eq!(session_count(4, 2, 4), 2);
-        assert_eq!(session_count(1, 2, 8), 1);
-        assert_eq!(session_count(4, 3, 2), 1);
-        assert_eq!(session_count(0, 1, 2), 1);
+        assert_eq!((fitting(None, 1, 4), fitting(None, 2, 4), fitting(None, 3, 2)), (4, 2, 1));
+        assert_eq!((fitting(Some(4), 2, 4), fitting(Some(1), 2, 8), fitting(Some(4), 3, 2)), (2, 1, 1));
         // Asked for, though more than there are processors.
-        assert_eq!(session_count(8, 1, 2), 8);
+        assert_eq!((fitting(Some(8), 1, 2), fitting(Some(0), 1, 2)), (8, 1));
     }
 }

@@ -3,9 +3,23 @@
 //! Batches form by themselves: a session that is free takes at once what is there, and while all are busy requests
 //! gather. Only where the operator set a delay does a session wait for more.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::spec::Batching;
+/// How far a run may grow by requests that share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    /// Rows of one run; 1 where no request shares one.
+    pub(crate) rows: usize,
+    /// Bytes of its inputs.
+    pub(crate) bytes: usize,
+    /// How long the oldest request may wait for others though a session is free.
+    pub(crate) delay: Duration,
+}
+
+impl Sharing {
+    /// No request shares a run.
+    pub(crate) const OFF: Self = Self { rows: 1, bytes: usize::MAX, delay: Duration::ZERO };
+}
 
 /// What is to be known of a waiting request.
 pub(super) trait Waiting {
@@ -35,34 +49,31 @@ pub(super) enum Choice {
 pub(super) fn choose<'a, W: Waiting + 'a>(
     waiting: impl IntoIterator<Item = &'a W>,
     now: Instant,
-    limits: &Batching,
+    limits: &Sharing,
 ) -> Choice {
     let mut waiting = waiting.into_iter().enumerate();
     let Some((position, leader)) = waiting.next() else { return Choice::Nothing };
     let (mut rows, mut bytes, mut chosen) = (leader.rows(), leader.bytes(), vec![position]);
     for (position, other) in waiting {
-        if rows >= limits.max_rows || bytes >= limits.max_bytes {
+        if rows >= limits.rows || bytes >= limits.bytes {
             break;
         }
         let (more_rows, more_bytes) = (rows.saturating_add(other.rows()), bytes.saturating_add(other.bytes()));
-        if more_rows <= limits.max_rows && more_bytes <= limits.max_bytes && leader.fits(other) {
+        if more_rows <= limits.rows && more_bytes <= limits.bytes && leader.fits(other) {
             (rows, bytes) = (more_rows, more_bytes);
             chosen.push(position);
         }
     }
-    let full = rows >= limits.max_rows || bytes >= limits.max_bytes;
-    let end = leader.arrived() + limits.max_delay;
+    let full = rows >= limits.rows || bytes >= limits.bytes;
+    let end = leader.arrived() + limits.delay;
     if full || now >= end || !leader.fits(leader) { Choice::Run(chosen) } else { Choice::WaitUntil(end) }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::spec::SharedRuns;
 
     /// A request of that many rows, one byte each; only requests of one kind share a run, and those of kind 0 none.
     #[derive(Clone, Copy, Debug)]
@@ -90,12 +101,12 @@ mod tests {
         }
     }
 
-    fn limits(max_rows: usize, delay: u64) -> Batching {
-        Batching { shared_runs: SharedRuns::Always, max_rows, max_bytes: 100, max_delay: Duration::from_millis(delay) }
+    fn limits(max_rows: usize, delay: u64) -> Sharing {
+        Sharing { rows: max_rows, bytes: 100, delay: Duration::from_millis(delay) }
     }
 
     /// Decides on requests of these kinds and rows that came just now.
-    fn check(requests: &[(u8, usize)], limits: &Batching) -> Choice {
+    fn check(requests: &[(u8, usize)], limits: &Sharing) -> Choice {
         let now = Instant::now();
         let waiting: Vec<_> = requests.iter().map(|&(kind, rows)| Fake { kind, rows, arrived: now }).collect();
         choose(&waiting, now, limits)

@@ -20,11 +20,11 @@ use crate::engine::{Batch, Outputs, Session};
 use crate::error::RunError;
 use crate::request::Timing;
 use crate::signature::Signature;
-use crate::spec::Batching;
 
 use self::pace::Pace;
 use self::state::{Next, State};
 
+pub(crate) use self::decide::Sharing;
 pub(crate) use self::worker::{Worker, run_checked, run_guarded, unless_panicked};
 
 /// A request on its way to a session, with all that the answer needs.
@@ -77,7 +77,7 @@ pub struct QueueLoad {
 pub(crate) struct Rules {
     /// Requests that may wait.
     pub(crate) capacity: usize,
-    pub(crate) batching: Batching,
+    pub(crate) sharing: Sharing,
     /// Whether quick runs may be done where the request arrived.
     pub(crate) direct: bool,
 }
@@ -90,9 +90,10 @@ pub(crate) struct Queue {
 }
 
 /// What a thread of the model does next.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Run these, one at least.
-    Run(Box<dyn Session>, Vec<Job>),
+    /// Run what [`Queue::take`] gives, once the budget allows a run that takes that long, as far as is known.
+    Run { estimate: Option<Duration> },
     /// Open a session in place of one that was lost, the last of so many in a row.
     Replace {
         /// Panics since a run went well.
@@ -111,7 +112,7 @@ impl Queue {
         let run = self.pace.estimate(job.batch.byte_len());
         let mut state = self.state();
         state.admit(self.rules.capacity)?;
-        state.expect_in_time(&job, timeout, run.unwrap_or_default(), &self.rules.batching)?;
+        state.expect_in_time(&job, timeout, run.unwrap_or_default(), &self.rules.sharing)?;
         state.insert(job);
         let free = !state.idle.is_empty();
         drop(state);
@@ -141,15 +142,12 @@ impl Queue {
     pub(crate) fn next(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
-            match state.next(&self.rules.batching, Instant::now()) {
-                Next::Do(work) => {
-                    let more = !state.waiting.is_empty() && !state.idle.is_empty();
-                    drop(state);
-                    if more {
-                        self.changed.notify_one();
-                    }
-                    return Some(work);
+            match state.next(&self.rules.sharing, Instant::now()) {
+                Next::Run(positions) => {
+                    let bytes = positions.into_iter().map(|position| state.waiting[position].batch.byte_len()).sum();
+                    return Some(Work::Run { estimate: self.pace.estimate(bytes) });
                 }
+                Next::Replace { panics } => return Some(Work::Replace { panics }),
                 Next::Wait => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Next::WaitFor(pause) => {
                     let waited = self.changed.wait_timeout(state, pause);
@@ -158,6 +156,19 @@ impl Queue {
                 Next::End => return None,
             }
         }
+    }
+
+    /// A session and the requests to run with it, one at least; `None` where others were quicker. Requests gather until
+    /// this call.
+    pub(crate) fn take(&self) -> Option<(Box<dyn Session>, Vec<Job>)> {
+        let mut state = self.state();
+        let taken = state.start(&self.rules.sharing, Instant::now());
+        let more = !state.waiting.is_empty() && !state.idle.is_empty();
+        drop(state);
+        if more {
+            self.changed.notify_one();
+        }
+        taken
     }
 
     /// Runs a session, checks its outputs against the signature, and notes how long that took.
@@ -288,7 +299,7 @@ mod tests {
     }
 
     fn queue(capacity: usize) -> Queue {
-        let rules = Rules { capacity, batching: Batching::OFF, direct: true };
+        let rules = Rules { capacity, sharing: Sharing::OFF, direct: true };
         Queue::new(rules, vec![Box::new(Idle)])
     }
 
@@ -308,10 +319,8 @@ mod tests {
     }
 
     fn next_jobs(queue: &Queue) -> Vec<Job> {
-        match queue.next() {
-            Some(Work::Run(_, jobs)) => jobs,
-            Some(Work::Replace { .. }) | None => vec![],
-        }
+        assert!(matches!(queue.next(), Some(Work::Run { .. })));
+        queue.take().map(|(_, jobs)| jobs).unwrap_or_default()
     }
 
     #[test]
@@ -406,7 +415,7 @@ mod tests {
         queue.pace.note(0, Duration::from_micros(1));
         drop(queue.borrow(&batch).unwrap());
         queue.done(None, 1);
-        assert!(matches!(queue.next(), Some(Work::Replace { panics: 1 })));
+        assert_eq!(queue.next(), Some(Work::Replace { panics: 1 }));
         queue.add(Box::new(Idle));
         assert!(queue.borrow(&batch).is_some());
     }

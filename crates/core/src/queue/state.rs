@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::decide::{Choice, Waiting, choose};
-use super::{Job, Refused, Work};
+use super::decide::{Choice, Sharing, Waiting, choose};
+use super::{Job, Refused};
 use crate::engine::Session;
-use crate::spec::Batching;
 
 /// What a queue holds; its owner has the lock.
 #[derive(Default)]
@@ -30,7 +29,12 @@ pub(super) struct State {
 
 /// What there is to do at this moment.
 pub(super) enum Next {
-    Do(Work),
+    /// Run the requests at these positions with a session that is free.
+    Run(Vec<usize>),
+    /// Replace a session.
+    Replace {
+        panics: u32,
+    },
     Wait,
     WaitFor(Duration),
     End,
@@ -55,11 +59,11 @@ impl State {
         job: &Job,
         timeout: Duration,
         run: Duration,
-        batching: &Batching,
+        sharing: &Sharing,
     ) -> Result<(), Refused> {
         let ahead = self.waiting.iter().filter(|waiting| waiting.priority <= job.priority);
         let runs = match job.rows {
-            Some(_) => ahead.map(Job::rows).sum::<usize>() / batching.max_rows,
+            Some(_) => ahead.map(Job::rows).sum::<usize>() / sharing.rows,
             None => ahead.count(),
         };
         let expected = earliest_answer(runs, run, self.lent + self.idle.len());
@@ -72,33 +76,38 @@ impl State {
         self.waiting.insert(place.map_or(0, |place| place + 1), job);
     }
 
-    pub(super) fn next(&mut self, batching: &Batching, now: Instant) -> Next {
+    pub(super) fn next(&mut self, sharing: &Sharing, now: Instant) -> Next {
         if self.failed {
             return Next::End;
         }
         if self.lost > 0 {
             self.lost -= 1;
-            return Next::Do(Work::Replace { panics: self.panics });
+            return Next::Replace { panics: self.panics };
         }
-        if self.waiting.is_empty() {
-            return if self.closed.is_some() { Next::End } else { Next::Wait };
-        }
-        if self.idle.is_empty() {
-            return Next::Wait;
-        }
-        // Nobody comes any more once the queue is closed.
-        let max_delay = if self.closed.is_some() { Duration::ZERO } else { batching.max_delay };
-        match choose(&self.waiting, now, &Batching { max_delay, ..*batching }) {
+        match self.choose(sharing, now) {
+            Choice::Nothing if self.waiting.is_empty() && self.closed.is_some() => Next::End,
             Choice::Nothing => Next::Wait,
             Choice::WaitUntil(end) => Next::WaitFor(end.saturating_duration_since(now)),
-            Choice::Run(positions) => self.start(&positions),
+            Choice::Run(positions) => Next::Run(positions),
         }
     }
 
-    fn start(&mut self, positions: &[usize]) -> Next {
-        let Some(session) = self.lend() else { return Next::Wait };
+    /// What the session that is free should run, if there is one.
+    fn choose(&self, sharing: &Sharing, now: Instant) -> Choice {
+        if self.idle.is_empty() {
+            return Choice::Nothing;
+        }
+        // Nobody comes any more once the queue is closed.
+        let delay = if self.closed.is_some() { Duration::ZERO } else { sharing.delay };
+        choose(&self.waiting, now, &Sharing { delay, ..*sharing })
+    }
+
+    /// A session and the requests that it is to run now.
+    pub(super) fn start(&mut self, sharing: &Sharing, now: Instant) -> Option<(Box<dyn Session>, Vec<Job>)> {
+        let Choice::Run(positions) = self.choose(sharing, now) else { return None };
+        let session = self.lend()?;
         self.running += positions.len();
-        Next::Do(Work::Run(session, self.remove(positions)))
+        Some((session, self.remove(&positions)))
     }
 
     pub(super) fn lend(&mut self) -> Option<Box<dyn Session>> {

@@ -3,9 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Answer, Job, Queue, Work};
+use crate::budget::Share;
 use crate::engine::{Batch, Model, Outputs, Session, share_rows};
 use crate::error::RunError;
 use crate::loader::panic_message;
@@ -22,6 +23,7 @@ pub(crate) struct Worker {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) signature: Arc<Signature>,
     pub(crate) component: Arc<Component>,
+    pub(crate) share: Share,
 }
 
 impl Worker {
@@ -29,12 +31,18 @@ impl Worker {
     pub(crate) fn serve(&self) {
         while let Some(work) = self.queue.next() {
             match work {
-                Work::Run(session, mut jobs) => match (jobs.pop(), jobs.is_empty()) {
-                    (Some(job), true) => self.answer(session, job),
-                    (last, _) => self.answer_together(session, jobs.into_iter().chain(last).collect()),
-                },
+                Work::Run { estimate } => self.run(estimate),
                 Work::Replace { panics } => self.replace(panics),
             }
+        }
+    }
+
+    fn run(&self, estimate: Option<Duration>) {
+        let _permit = self.share.enter(estimate);
+        let Some((session, mut jobs)) = self.queue.take() else { return };
+        match (jobs.pop(), jobs.is_empty()) {
+            (Some(job), true) => self.answer(session, job),
+            (last, _) => self.answer_together(session, jobs.into_iter().chain(last).collect()),
         }
     }
 
@@ -45,7 +53,7 @@ impl Worker {
         let (outcome, run) = self.queue.run(&mut *session, &batch, &self.signature);
         // First, so that whoever has the answer finds the request no longer in flight.
         self.queue.done(unless_panicked(session, &outcome), 1);
-        let timing = Timing { queue, run, shared: batch.own_run() };
+        let timing = Timing { queue, run, shared: batch.own_run(), is_direct: false };
         // The caller may have left meanwhile; then nobody is there to be told.
         let _ = reply.send(outcome.map(|outputs| Answer { outputs, timing }));
     }
@@ -97,10 +105,12 @@ fn share_out(jobs: Vec<Job>, outputs: &Outputs, started: Instant) {
     let own: Vec<_> = jobs.iter().map(|job| job.rows.unwrap_or_default()).collect();
     let rows = own.iter().sum();
     let parts = share_rows(outputs, own.into_iter());
-    for (position, (Job { reply, arrived, .. }, outputs)) in jobs.into_iter().zip(parts).enumerate() {
-        let shared = SharedRun { requests, rows, leads: position == 0 };
-        let timing = Timing { queue: started - arrived, run, shared };
-        let _ = reply.send(Ok(Answer { outputs, timing }));
+    // Whose caller has left answers for nothing.
+    let mut leads = true;
+    for (Job { reply, arrived, .. }, outputs) in jobs.into_iter().zip(parts) {
+        let shared = SharedRun { requests, rows, leads };
+        let timing = Timing { queue: started - arrived, run, shared, is_direct: false };
+        leads &= reply.send(Ok(Answer { outputs, timing })).is_err();
     }
 }
 
@@ -126,4 +136,31 @@ pub(crate) fn run_checked(
     let outputs = run_guarded(session, batch)?;
     signature.check_outputs(batch, &outputs)?;
     Ok(outputs)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use tracing::Span;
+
+    use super::*;
+
+    #[test]
+    fn the_first_request_that_is_answered_leads_its_run() {
+        let answers = [true, false, false].map(|has_left| {
+            let (reply, answer) = oneshot::channel();
+            let (batch, arrived) = (Batch::new(vec![]), Instant::now());
+            (
+                Job { batch, rows: Some(1), priority: 1, reply, arrived, span: Span::none() },
+                (!has_left).then_some(answer),
+            )
+        });
+        let (jobs, answers): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+        share_out(jobs, &vec![], Instant::now());
+        let leads = |answer: oneshot::Receiver<Result<Answer, RunError>>| {
+            let Answer { timing, .. } = answer.blocking_recv().unwrap().unwrap();
+            (timing.shared.requests, timing.shared.leads)
+        };
+        assert_eq!(answers.into_iter().flatten().map(leads).collect::<Vec<_>>(), [(3, true), (3, false)]);
+    }
 }

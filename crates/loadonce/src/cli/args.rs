@@ -133,6 +133,9 @@ struct Load {
     /// Threads of the HTTP side [default: the cores this process may use]
     #[arg(long, value_name = "COUNT")]
     threads: Option<String>,
+    /// Processors that runs of all models share [default: those that affinity and the cgroup's quota allow]
+    #[arg(long, value_name = "COUNT")]
+    cores: Option<String>,
     #[command(flatten)]
     engines: EngineFlags,
     /// Show the settings and where each comes from, then exit
@@ -234,6 +237,7 @@ impl Load {
             ("startup_report", self.startup_report),
             ("log", self.log),
             ("threads", self.threads),
+            ("cores", self.cores),
         ]);
         arguments
     }

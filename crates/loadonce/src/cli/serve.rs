@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
-use loadonce_core::{LoadError, LoadErrorKind, ModelSpec, Registry};
+use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
     Address, BindError, Bound, Config, Drain, Failed, Loaded, Observer, Paths, Report, Shutdown, Startup,
     StartupErrorKind, signals,
@@ -108,7 +108,8 @@ pub(super) fn rules(settings: &Settings) -> ReadyRules {
 
 /// How to load.
 pub(super) fn load_options(settings: &Settings) -> LoadOptions {
-    LoadOptions { deadline: settings.startup_timeout, keep_going: settings.keep_going, ..LoadOptions::default() }
+    let (deadline, keep_going) = (settings.startup_timeout, settings.keep_going);
+    LoadOptions { deadline, keep_going, budget: Budget::new(settings.cores), ..LoadOptions::default() }
 }
 
 async fn load(

@@ -26,7 +26,7 @@ impl BatchingKeys {
                 Some(true) => SharedRuns::Always,
                 Some(false) => SharedRuns::Never,
             },
-            max_rows: self.max_rows.unwrap_or(defaults.max_rows),
+            max_rows: self.max_rows,
             max_bytes: self.max_bytes.unwrap_or(defaults.max_bytes),
             max_delay: self.max_delay_ms.map_or(defaults.max_delay, |delay| Duration::from_secs_f64(delay / 1e3)),
         }

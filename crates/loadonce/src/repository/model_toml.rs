@@ -82,7 +82,7 @@ impl LimitKeys {
         let defaults = Limits::default();
         Limits {
             queue: self.queue.unwrap_or(defaults.queue),
-            sessions: self.sessions.unwrap_or(defaults.sessions),
+            sessions: self.sessions,
             timeout: self.timeout_seconds.map_or(defaults.timeout, Duration::from_secs_f64),
             priority: self.priority.unwrap_or(defaults.priority),
         }
@@ -210,10 +210,10 @@ mod tests {
         .unwrap();
         assert_eq!(keys.contract, Some(Contract::Exclusive));
         let (timeout, priority) = (Duration::from_millis(1500), NonZeroU32::MIN.saturating_add(2));
-        let limits = Limits { queue: 8, sessions: 2, timeout, priority };
+        let limits = Limits { queue: 8, sessions: Some(2), timeout, priority };
         assert_eq!(keys.limits.apply(), limits);
         let (shared_runs, max_delay) = (SharedRuns::Always, Duration::from_micros(500));
-        assert_eq!(keys.batching.apply(), Batching { shared_runs, max_rows: 8, max_bytes: 1024, max_delay });
+        assert_eq!(keys.batching.apply(), Batching { shared_runs, max_rows: Some(8), max_bytes: 1024, max_delay });
         let options: Vec<_> = keys.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(options, [("intra_op_threads", "2"), ("session.disable_prepacking", "1")]);
         assert_eq!(keys.inputs["x"].columns.as_deref().unwrap(), ["a", "b"]);

@@ -17,15 +17,13 @@ use tonic::codec::Streaming;
 use super::call::{Bound, Call, answer_all, answer_one};
 use super::model;
 use crate::api::Api;
+use crate::counts::Protocol;
 use crate::error::ApiError;
 use crate::explain;
 use crate::predict::{Asked, Format, Prediction, Received, offload, predict};
 use crate::wire::grpc::proto::{ModelInferRequest, ModelInferResponse, ModelStreamInferResponse};
 use crate::wire::grpc::{Form, decode_message, decode_request, encode_response};
 use crate::wire::v2::Answerer;
-
-/// The label in metrics.
-const PROTOCOL: &str = "grpc";
 
 /// Messages of one stream that are answered at the same time; the answers keep their order.
 const AT_ONCE: usize = 16;
@@ -100,8 +98,8 @@ async fn decoded(
         }
         Err(error) => Err(error),
     };
-    if decoded.is_err() {
-        api.count("", PROTOCOL, &decoded, call.started);
+    if let Err(error) = &decoded {
+        api.counts().of("").begin(Protocol::Grpc, call.started).failed(error);
     }
     decoded
 }
@@ -114,7 +112,7 @@ async fn infer(
 ) -> (Result<ModelInferResponse, ApiError>, Option<Prediction>) {
     let (name, version) = (std::mem::take(&mut message.model_name), std::mem::take(&mut message.model_version));
     let version = model::version(&version);
-    let asked = Asked { protocol: PROTOCOL, model: &name, version, started: call.started };
+    let asked = Asked { protocol: Protocol::Grpc, model: &name, version, started: call.started };
     let format = Format {
         decode: move |message, _: &ModelHandle| {
             let (form, mut request) = decode_request(message)?;

@@ -14,6 +14,7 @@ use super::predict::predict;
 use super::target::Target;
 use super::v1::predict_rows;
 use crate::api::Api;
+use crate::counts::Protocol;
 use crate::error::{ApiError, ApiErrorKind};
 use crate::predict::Format;
 use crate::wire::either::{self, Form};
@@ -48,7 +49,7 @@ pub(super) async fn invocations(State(api): State<Api>, request: Request) -> Res
             either::encode_response(&form, model, response)
         },
     };
-    let mut response = predict(&api, "sagemaker", &target, format, request).await;
+    let mut response = predict(&api, Protocol::SageMaker, &target, format, request).await;
     if wants_csv && response.status().is_success() {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(CSV));
     }
@@ -65,7 +66,7 @@ pub(super) fn with_predict_path(path: &str, api: Api, routes: Router) -> Router 
 /// Answers `instances` with `predictions`. No model has `parameters`, which are ignored.
 async fn vertex(State(api): State<Api>, request: Request) -> Response {
     match target(&api, None) {
-        Ok(target) => predict_rows(&api, "vertex", &target, request).await,
+        Ok(target) => predict_rows(&api, Protocol::Vertex, &target, request).await,
         Err(error) => error.into_response(),
     }
 }

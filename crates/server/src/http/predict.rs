@@ -12,6 +12,7 @@ use loadonce_core::{InferRequest, InferResponse, ModelHandle};
 use super::body;
 use super::target::Target;
 use crate::api::Api;
+use crate::counts::Protocol;
 use crate::error::ApiError;
 use crate::explain;
 use crate::predict::{Asked, Format, Received};
@@ -21,7 +22,7 @@ use crate::wire::v2::{Encoded, HEADER_LENGTH};
 /// Answers a prediction; `protocol` is the label in metrics.
 pub(super) async fn predict<T, D, E>(
     api: &Api,
-    protocol: &'static str,
+    protocol: Protocol,
     target: &Target,
     format: Format<D, E>,
     request: Request,

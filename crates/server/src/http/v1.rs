@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::predict::predict;
 use super::target::Target;
 use crate::api::Api;
+use crate::counts::Protocol;
 use crate::error::{ApiError, ApiErrorKind};
 use crate::predict::Format;
 use crate::wire::v1::{self, Task, decode_examples, decode_request, encode_response, encode_results};
@@ -56,7 +57,7 @@ pub(super) async fn no_labels(
 pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
     let (target, verb) = target.split_verb();
     let task = match verb.as_deref() {
-        Some("predict") => return predict_rows(&api, "v1", &target, request).await,
+        Some("predict") => return predict_rows(&api, Protocol::V1, &target, request).await,
         Some("classify") => Task::Classify,
         Some("regress") => Task::Regress,
         _ => return wrong_verb(&target, verb.as_deref()).into_response(),
@@ -67,11 +68,11 @@ pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, requ
             encode_results(task, model.signature(), response).map(Encoded::json)
         },
     };
-    predict(&api, "v1", &target, format, request).await
+    predict(&api, Protocol::V1, &target, format, request).await
 }
 
 /// Answers rows or columns; `protocol` is the label in metrics.
-pub(super) async fn predict_rows(api: &Api, protocol: &'static str, target: &Target, request: Request) -> Response {
+pub(super) async fn predict_rows(api: &Api, protocol: Protocol, target: &Target, request: Request) -> Response {
     let format = Format {
         decode: |body: Bytes, model: &ModelHandle| decode_request(&body, model.signature()),
         encode: |form, _: &ModelHandle, response: &InferResponse| encode_response(form, response).map(Encoded::json),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::predict::predict;
 use super::target::Target;
 use crate::api::Api;
+use crate::counts::Protocol;
 use crate::error::ApiError;
 use crate::facts;
 use crate::predict::Format;
@@ -57,7 +58,7 @@ pub(super) async fn infer(State(api): State<Api>, Path(target): Path<Target>, re
             encode_response(Answerer { name, version, signature }, response, &wanted)
         },
     };
-    predict(&api, "v2", &target, format, request).await
+    predict(&api, Protocol::V2, &target, format, request).await
 }
 
 /// The header tells where the JSON ends and tensors begin; 0 is a body without JSON.

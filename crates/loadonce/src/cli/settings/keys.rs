@@ -122,6 +122,11 @@ pub(super) const KEYS: &[Key] = &[
         show: |settings| Some(settings.threads.to_string()),
     },
     Key {
+        name: "cores",
+        set: |settings, text| bounded(text, 1, 1024).map(|value| settings.cores = value),
+        show: |settings| Some(settings.cores.to_string()),
+    },
+    Key {
         name: "max_body_bytes",
         set: |settings, text| bounded(text, 1, ONE_TEBIBYTE).map(|value| settings.max_body_bytes = value),
         show: |settings| Some(settings.max_body_bytes.to_string()),

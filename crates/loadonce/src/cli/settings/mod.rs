@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use loadonce_core::Budget;
 use loadonce_lifespan::{Address, Limits};
 use loadonce_server::Origins;
 
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) log: LogFormat,
     pub(crate) access_log: AccessLogForm,
     pub(crate) threads: usize,
+    /// Processors that runs of all models share.
+    pub(crate) cores: usize,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_grpc_message_bytes: usize,
     pub(crate) limits: Limits,
@@ -73,6 +76,7 @@ pub(crate) enum Source {
 
 impl Default for Settings {
     fn default() -> Self {
+        let cores = Budget::of_this_process().cores();
         Self {
             models: Vec::new(),
             host: IpAddr::from([127, 0, 0, 1]),
@@ -91,7 +95,8 @@ impl Default for Settings {
             startup_report: None,
             log: LogFormat::Text,
             access_log: AccessLogForm::Off,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: cores,
+            cores,
             max_body_bytes: 64 << 20,
             max_grpc_message_bytes: 64 << 20,
             limits: Limits::default(),

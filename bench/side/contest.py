@@ -1,0 +1,73 @@
+"""What every scenario needs: programs, data, and how long to measure."""
+
+import functools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from load import wrk
+from outcome import Comparison, Start
+from pairs import take_turns
+from server import Program, Server
+from work import Work
+
+# ONNX Runtime's, for whoever opens the library.
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A run of the comparison."""
+
+    data: Path
+    loadonce: Path
+    floor: Path
+    library: Path
+    scratch: Path
+    seconds: int = 2
+    pairs: int = 7
+
+    def serve(self, *models: Path, name: str = "loadonce") -> Program:
+        """Ours, as it is by default."""
+        command = [self.loadonce, "serve", *models, "--port", "PORT"]
+        command += ["--grpc-port", "0", "--onnxruntime", self.library]
+        return Program(name, command)
+
+    def ours(self, model: str, config: str = "") -> Program:
+        """Ours with one model and that `model.toml`."""
+        folder = Path(tempfile.mkdtemp(dir=self.scratch)) / model
+        self.put(folder, model, config)
+        return self.serve(folder)
+
+    def put(self, folder: Path, model: str, config: str) -> None:
+        """Makes the folder of a model."""
+        folder.mkdir()
+        file = self.data / "models" / model / "model.onnx"
+        (folder / "model.onnx").symlink_to(file)
+        (folder / "model.toml").write_text(config)
+
+    def by_hand(self, model: str) -> Program:
+        """The floor for one model."""
+        file = self.data / "models" / model / "model.onnx"
+        command = [self.floor, model, file, "--library", self.library]
+        command += ["--address", "127.0.0.1:PORT"]
+        return Program("floor", command, NO_TELEMETRY)
+
+    def compare(
+        self, title: str, servers: tuple[Server, Server], work: Work, connections: int
+    ) -> Comparison:
+        """Has ours and another take turns with one work."""
+        turns = [
+            functools.partial(wrk, server, work, connections, self.seconds)
+            for server in servers
+        ]
+        pairs = take_turns(*turns, self.pairs)
+        comparison = Comparison.of(title, servers[1].name, connections, pairs)
+        print(f"  {comparison}", flush=True)
+        return comparison
+
+
+def start_of(title: str, server: Server) -> Start:
+    """How a server started, and what it holds when all is over."""
+    memory = server.start_memory
+    return Start(title, server.name, server.start_seconds, memory, server.memory())
