@@ -21,7 +21,8 @@ pub const RUN: &str = "loadonce-run-us";
 pub const BATCH: &str = "loadonce-batch";
 
 /// What an answer may be explained with.
-pub(crate) const HEADERS: [HeaderName; 3] = [QUEUE, RUN, BATCH];
+pub(crate) const HEADERS: [HeaderName; 3] =
+    [HeaderName::from_static(QUEUE), HeaderName::from_static(RUN), HeaderName::from_static(BATCH)];
 
 /// Whether the request with these headers asks what becomes of it.
 pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
