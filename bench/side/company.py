@@ -32,15 +32,8 @@ def hundred(contest: Contest) -> Outcome:
             for connections in (8, 64)
         ]
         work.check(ours.address)
-    verdicts = [
-        Verdict.of_ratio(
-            f"forest among {MODELS} models to alone, c={comparison.connections}, rate",
-            comparison.rate,
-            Bar(0.95),
-        )
-        for comparison in comparisons
-    ]
-    return Outcome(comparisons, verdicts)
+    what = f"forest among {MODELS} models to alone"
+    return Outcome.of_rates(what, comparisons, Bar(0.95))
 
 
 def idle(contest: Contest) -> Outcome:

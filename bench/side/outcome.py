@@ -101,3 +101,12 @@ class Outcome:
     comparisons: list[Comparison] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+
+    @classmethod
+    def of_rates(cls, what: str, comparisons: list[Comparison], bar: Bar) -> Self:
+        """With the same bar for the rate at every number of connections."""
+        verdicts = [
+            Verdict.of_ratio(f"{what}, c={one.connections}, rate", one.rate, bar)
+            for one in comparisons
+        ]
+        return cls(comparisons, verdicts)

@@ -15,7 +15,7 @@ from against_floor import ONNX_RUNTIME
 from contest import Contest
 from load import LoadError, Meter, Window
 from messages import framed, infer_request, raw_outputs
-from outcome import Bar, Comparison, Outcome, Verdict
+from outcome import Bar, Comparison, Outcome
 from pairs import take_turns
 from server import Server
 from work import Json, Work, WrongAnswerError, binary_parts, compact, difference
@@ -77,15 +77,7 @@ def run(contest: Contest) -> Outcome:
             )
             print(f"  {comparison}", flush=True)
             comparisons.append(comparison)
-    verdicts = [
-        Verdict.of_ratio(
-            f"iris, gRPC raw to HTTP binary, c={comparison.connections}, rate",
-            comparison.rate,
-            Bar(0.5),
-        )
-        for comparison in comparisons
-    ]
-    return Outcome(comparisons, verdicts)
+    return Outcome.of_rates("iris, gRPC raw to HTTP binary", comparisons, Bar(0.5))
 
 
 def check(server: Server, call: Call, right: Json) -> None:

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use bytes::Bytes;
+use loadonce_core::Budget;
 use loadonce_core::registry::Registry;
 use loadonce_core::status::StatusView;
 use tokio::sync::Semaphore;
@@ -51,8 +52,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 64 MiB, as Triton takes, and a large body for each processor.
     fn default() -> Self {
-        let large_bodies = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { body_bytes: 64 << 20, message_bytes: 64 << 20, large_bodies }
+        Self { body_bytes: 64 << 20, message_bytes: 64 << 20, large_bodies: Budget::of_this_process().cores() }
     }
 }
 

@@ -103,7 +103,7 @@ impl<T> Ledger<T> {
         called
     }
 
-    /// Permits in use by long and by short runs.
+    /// Permits free for long and for short runs.
     #[cfg(test)]
     pub(super) fn free(&self) -> (usize, usize) {
         (self.long.free, self.short.free)

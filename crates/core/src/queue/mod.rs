@@ -111,9 +111,8 @@ impl Queue {
 
     /// Takes a request in, to be run on a thread of the model, whose caller waits no longer than `timeout`.
     pub(crate) fn push(&self, job: Job, timeout: Duration) -> Result<(), Refused> {
-        let run = self.pace.estimate(job.batch.byte_len()).unwrap_or_default();
         let mut state = self.state();
-        let expected = state.expect(&job, run, &self.rules.sharing);
+        let expected = self.expect(&state, &job);
         state.admit(self.rules.capacity, expected, timeout)?;
         state.insert(job);
         let free = !state.idle.is_empty();
@@ -129,10 +128,13 @@ impl Queue {
     pub(crate) fn expect_room(&self) -> Result<(), Refused> {
         let (capacity, state) = (self.rules.capacity, self.state());
         let first = state.waiting.front().filter(|_| state.waiting.len() >= capacity);
-        first.map_or(Ok(()), |first| {
-            let run = self.pace.estimate(first.batch.byte_len()).unwrap_or_default();
-            Err(Refused::Full { capacity, expected: state.expect(first, run, &self.rules.sharing) })
-        })
+        first.map_or(Ok(()), |first| Err(Refused::Full { capacity, expected: self.expect(&state, first) }))
+    }
+
+    /// The earliest moment of an answer to this request, from now on; none of its size may have been measured.
+    fn expect(&self, state: &State, job: &Job) -> Duration {
+        let run = self.pace.estimate(job.batch.byte_len()).unwrap_or_default();
+        state.expect(job, run, &self.rules.sharing)
     }
 
     /// A session for a request that is quick enough to run where it arrived; none where others wait, all sessions are

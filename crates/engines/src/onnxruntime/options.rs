@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::thread;
 
-use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
+use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec};
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::native;
@@ -46,7 +45,7 @@ const SPINNING: [&str; 2] = ["session.intra_op.allow_spinning", "session.inter_o
 impl Options {
     /// Reads what the model's configuration sets; more threads than there are processors are cut to their number.
     pub(super) fn read(spec: &ModelSpec) -> Result<Self, LoadError> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = Budget::of_this_process().cores();
         Self::from_keys(&spec.options, cores)
     }
 

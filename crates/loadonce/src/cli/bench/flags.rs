@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use loadonce_core::Budget;
 
 use super::endpoint::Url;
 use crate::cli::exit;
@@ -148,7 +149,7 @@ impl LoadFlags {
 
     /// Threads that ask: few, because a local server wants the cores.
     pub(super) fn threads(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = Budget::of_this_process().cores();
         self.client_threads.map_or((cores / 4).max(1), NonZeroUsize::get)
     }
 }
