@@ -14,8 +14,8 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// Who is at the other end of a connection. A handler gets it as [`ConnectInfo<Peer>`](axum::extract::ConnectInfo), and
-/// over TCP also as `ConnectInfo<SocketAddr>`.
+/// Who is at the other end of a connection. A handler finds it in the request's [`Identity`](crate::Identity), and over
+/// TCP also as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// Over TCP, from that address.

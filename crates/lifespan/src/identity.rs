@@ -1,10 +1,14 @@
-//! What a request is called in logs: its own id, and its place in a distributed trace.
+//! Who asks, and what the request is called in logs: its own id, and its place in a distributed trace.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
-use uuid::Uuid;
+use uuid::Builder;
+use uuid::fmt::Hyphenated;
+
+use crate::address::Peer;
 
 /// The header that brings a request's id and takes it back.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -12,12 +16,23 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const LONGEST_ID: usize = 128;
 
-/// What a request is called; an extension of every request. Its id is in the header `x-request-id` of the answer.
+/// What a request is called and who sent it; an extension of every request, which a handler gets as
+/// [`Extension<Identity>`](axum::Extension). Its id is in the header `x-request-id` of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    id: HeaderValue,
+    id: Id,
+    /// Who asks.
+    pub peer: Peer,
     /// Where the caller's `traceparent` puts it.
     pub trace: Option<TraceParent>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Id {
+    /// By the caller.
+    Given(HeaderValue),
+    /// Here: a UUID as text.
+    Made([u8; Hyphenated::LENGTH]),
 }
 
 /// A request's place in a trace, as W3C's Trace Context writes it (section 3.2, "Traceparent Header").
@@ -33,14 +48,17 @@ pub struct TraceParent {
 
 impl Identity {
     /// The id that the caller gave, if it is of 1 to 128 visible ASCII characters, or else a new one (UUID version 7).
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(peer: Peer, headers: &HeaderMap) -> Self {
         let id = headers.get(REQUEST_ID).filter(|id| is_fit(id)).cloned();
-        Self { id: id.unwrap_or_else(new_id), trace: TraceParent::of(headers) }
+        Self { id: id.map_or_else(Id::make, Id::Given), peer, trace: TraceParent::of(headers) }
     }
 
     /// The request's id.
     pub fn id(&self) -> &str {
-        self.id.to_str().unwrap_or_default()
+        match &self.id {
+            Id::Given(id) => id.to_str().unwrap_or_default(),
+            Id::Made(id) => str::from_utf8(id).unwrap_or_default(),
+        }
     }
 
     /// For everything that is logged on the way to the answer. Its level is that of errors, so that it is there for
@@ -54,18 +72,28 @@ impl Identity {
     }
 
     pub(crate) fn header(&self) -> HeaderValue {
-        self.id.clone()
+        match &self.id {
+            Id::Given(id) => id.clone(),
+            Id::Made(id) => HeaderValue::from_bytes(id).unwrap_or_else(|_| HeaderValue::from_static("-")),
+        }
+    }
+}
+
+impl Id {
+    /// An id tells requests apart and keeps no secret, so that its random bits need not come from the kernel.
+    fn make() -> Self {
+        let milliseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let milliseconds = u64::try_from(milliseconds).unwrap_or_default();
+        let random = fastrand::u128(..).to_le_bytes();
+        let random = random.first_chunk().unwrap_or(&[0; 10]);
+        let mut text = [0; Hyphenated::LENGTH];
+        Builder::from_unix_timestamp_millis(milliseconds, random).into_uuid().hyphenated().encode_lower(&mut text);
+        Self::Made(text)
     }
 }
 
 fn is_fit(id: &HeaderValue) -> bool {
     (1..=LONGEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
-}
-
-fn new_id() -> HeaderValue {
-    let mut buffer = Uuid::encode_buffer();
-    let id: &str = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
-    HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
 impl TraceParent {
@@ -128,22 +156,23 @@ mod tests {
         }
         let mut twice = HeaderMap::new();
         twice.append(TRACEPARENT, HeaderValue::from_static(EXAMPLE));
-        assert!(Identity::of(&twice).trace.is_some());
+        assert!(Identity::of(Peer::Unix, &twice).trace.is_some());
         twice.append(TRACEPARENT, HeaderValue::from_static(EXAMPLE));
-        assert!(Identity::of(&twice).trace.is_none());
+        assert!(Identity::of(Peer::Unix, &twice).trace.is_none());
     }
 
     #[test]
     fn an_id_is_kept_if_it_is_fit_for_a_log_and_made_if_not() {
         let id_of = |given: &[u8]| {
             let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_bytes(given).unwrap())]);
-            Identity::of(&headers).id().to_owned()
+            Identity::of(Peer::Unix, &headers).id().to_owned()
         };
         assert_eq!(id_of(b"abc-123/\"x\""), "abc-123/\"x\"");
         assert_eq!(id_of(&[b'x'; 128]), "x".repeat(128));
         for unfit in [&b""[..], b"two words", b"\xffnot ascii", &[b'x'; 129]] {
             assert_eq!(id_of(unfit).len(), 36, "{unfit:?}");
         }
-        assert_ne!(Identity::of(&HeaderMap::new()), Identity::of(&HeaderMap::new()));
+        let made = || Identity::of(Peer::Unix, &HeaderMap::new());
+        assert_ne!(made(), made());
     }
 }

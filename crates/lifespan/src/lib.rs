@@ -92,6 +92,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod application;
 mod config;
 mod phases;
 mod startup;
@@ -114,6 +115,7 @@ pub use loadonce_core::Progress;
 pub use loadonce_core::status;
 
 pub use self::address::{Address, Peer};
+pub use self::application::Application;
 pub use self::config::{Config, Drain, Limits, Paths};
 pub use self::error::{BindError, Failed, RunError, StartupError, StartupErrorKind};
 pub use self::identity::{Identity, TraceParent};

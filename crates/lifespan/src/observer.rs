@@ -7,7 +7,6 @@ use std::time::Duration;
 use http::{Extensions, Method, Request, StatusCode, Uri, Version};
 use tokio::time::Instant;
 
-use crate::address::Peer;
 use crate::identity::Identity;
 
 /// Is told of every request. Called on the async runtime, so it must not block.
@@ -20,15 +19,13 @@ pub trait Observer: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// Who asked.
-    pub peer: Peer,
     /// As sent.
     pub method: Method,
     /// As sent.
     pub uri: Uri,
     /// The version of HTTP.
     pub version: Version,
-    /// The id of the request, and its place in a trace.
+    /// Who asked, the id of the request, and its place in a trace.
     pub identity: Identity,
     /// Whether the shell answered it itself as a probe.
     pub is_probe: bool,
@@ -45,9 +42,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    pub(crate) fn begun<B>(request: &Request<B>, peer: Peer, identity: &Identity, is_probe: bool) -> Self {
+    pub(crate) fn begun<B>(request: &Request<B>, identity: &Identity, is_probe: bool) -> Self {
         Self {
-            peer,
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),

@@ -1,5 +1,6 @@
 //! What the listener and its connections are told: go on, finish, stop now.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -7,12 +8,17 @@ use tokio::time::Instant;
 
 /// Gives the orders; dropped, it cuts everything.
 #[derive(Debug)]
-pub(crate) struct Commander(watch::Sender<Order>);
+pub(crate) struct Commander {
+    order: watch::Sender<Order>,
+    closing: Arc<OnceLock<Instant>>,
+}
 
 /// Follows the orders; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Orders {
     order: watch::Receiver<Order>,
+    /// What every request asks, apart from the channel and its lock.
+    closing: Arc<OnceLock<Instant>>,
     linger: Duration,
 }
 
@@ -26,17 +32,19 @@ enum Order {
 impl Commander {
     pub(crate) fn new(linger: Duration) -> (Self, Orders) {
         let (sender, order) = watch::channel(Order::Serve);
-        (Self(sender), Orders { order, linger })
+        let closing = Arc::default();
+        (Self { order: sender, closing: Arc::clone(&closing) }, Orders { order, closing, linger })
     }
 
     /// No new connections; those open finish what they have.
     pub(crate) fn close(&self) {
-        self.0.send_replace(Order::CloseSince(Instant::now()));
+        let since = *self.closing.get_or_init(Instant::now);
+        self.order.send_replace(Order::CloseSince(since));
     }
 
     /// Everything ends now.
     pub(crate) fn cut(&self) {
-        self.0.send_replace(Order::Cut);
+        self.order.send_replace(Order::Cut);
     }
 }
 
@@ -49,10 +57,7 @@ impl Drop for Commander {
 impl Orders {
     /// Since when the process has stopped accepting.
     pub(crate) fn closing_since(&self) -> Option<Instant> {
-        match *self.order.borrow() {
-            Order::CloseSince(since) => Some(since),
-            Order::Serve | Order::Cut => None,
-        }
+        self.closing.get().copied()
     }
 
     /// Whether the process has been closing for longer than connections linger.

@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 
 use crate::address::Address;
+use crate::application::Application;
 use crate::config::Config;
 use crate::connection::Context;
 use crate::error::{BindError, Failed, StartupError};
@@ -178,9 +179,13 @@ impl<S> Loaded<S> {
         &self.state
     }
 
-    /// Puts the routes in place, is ready, and serves until told to stop; then drains. `shutdown` is any future, or a
-    /// [`Shutdown`].
-    pub async fn serve(self, routes: impl FnOnce(S) -> Router, shutdown: impl Into<Shutdown>) -> Report {
+    /// Puts the routes in place, is ready, and serves until told to stop; then drains. The routes are a [`Router`] or
+    /// another [`Application`], `shutdown` is any future or a [`Shutdown`].
+    pub async fn serve<A: Into<Application>>(
+        self,
+        routes: impl FnOnce(S) -> A,
+        shutdown: impl Into<Shutdown>,
+    ) -> Report {
         let Self { mut server, state } = self;
         let mut shutdown = shutdown.into();
         // The routes first: ready is said after it is true.

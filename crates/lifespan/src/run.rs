@@ -1,7 +1,6 @@
 //! A whole life in one call.
 
-use axum::Router;
-
+use crate::application::Application;
 use crate::config::Config;
 use crate::error::{RunError, StartupError};
 use crate::report::Report;
@@ -13,9 +12,10 @@ use crate::startup::Startup;
 /// # Errors
 ///
 /// When the process did not come up.
-pub async fn run<S, F>(config: Config, startup: F, routes: impl FnOnce(S) -> Router) -> Result<Report, RunError>
+pub async fn run<S, F, A>(config: Config, startup: F, routes: impl FnOnce(S) -> A) -> Result<Report, RunError>
 where
     S: Send + 'static,
+    A: Into<Application>,
     F: AsyncFnOnce(&Startup) -> Result<S, StartupError> + Send + 'static,
 {
     let mut shutdown = signals().map_err(RunError::Signals)?;

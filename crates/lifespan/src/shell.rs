@@ -4,15 +4,13 @@ use std::sync::{PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::response::Response;
 use http::{Method, Request, StatusCode};
 use loadonce_core::status::StatusView;
-use tower::ServiceExt as _;
 
-use crate::address::Peer;
+use crate::application::Application;
 use crate::health::{self, Health};
-use crate::panic::CatchPanic;
+use crate::panic::caught_in;
 use crate::tally::Tally;
 
 /// One for the whole process; every connection asks it for every request, so that a connection opened while loading
@@ -20,20 +18,20 @@ use crate::tally::Tally;
 #[derive(Debug)]
 pub(crate) struct Shell {
     health: Health,
-    routes: RwLock<Router>,
+    routes: RwLock<Application>,
     pub(crate) tally: Tally,
 }
 
 impl Shell {
-    pub(crate) fn new(health: Health, routes: Router) -> Self {
-        Self { health, routes: RwLock::new(settled(routes)), tally: Tally::default() }
+    pub(crate) fn new(health: Health, routes: impl Into<Application>) -> Self {
+        Self { health, routes: RwLock::new(routes.into()), tally: Tally::default() }
     }
 
     /// Puts other routes in place; requests that have begun keep theirs.
-    pub(crate) fn replace_routes(&self, routes: Router) {
+    pub(crate) fn replace_routes(&self, routes: impl Into<Application>) {
         let replaced = {
             let mut slot = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *slot, settled(routes))
+            std::mem::replace(&mut *slot, routes.into())
         };
         // Outside the lock: dropping an application's state may take its time.
         drop(replaced);
@@ -45,19 +43,14 @@ impl Shell {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, peer: Peer, mut request: Request<Body>) -> Response {
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Response {
         let method = request.method();
         if let Some(probe) = self.health.probe(method, request.uri().path()) {
             return self.health.answer(method, probe);
         }
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner).clone();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        if let Peer::Tcp(address) = peer {
-            request.extensions_mut().insert(ConnectInfo(address));
-        }
-        match CatchPanic::new(routes.oneshot(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
+        match caught_in(routes.answer(request)).await {
+            Ok(response) => response,
             Err(message) => {
                 tracing::error!(message, "a request handler panicked");
                 health::error(StatusCode::INTERNAL_SERVER_ERROR, "the request handler panicked")
@@ -72,9 +65,4 @@ pub(crate) fn meanwhile(routes: Router, status: StatusView) -> Router {
         let response = health::unavailable(&status);
         async move { response }
     })
-}
-
-/// Builds the router's services now rather than at each request.
-fn settled(routes: Router) -> Router {
-    routes.with_state(())
 }

@@ -2,12 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::Router;
 use loadonce_core::status::StatusView;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::address::Address;
+use crate::application::Application;
 use crate::config::Config;
 use crate::error::{RunError, StartupError};
 use crate::report::Report;
@@ -30,11 +30,12 @@ impl TestApp {
     /// # Errors
     ///
     /// When startup fails, as it would in production.
-    pub async fn start<S, F, R>(startup: F, routes: R) -> Result<Self, RunError>
+    pub async fn start<S, F, R, A>(startup: F, routes: R) -> Result<Self, RunError>
     where
         S: Send + 'static,
         F: AsyncFnOnce(&Startup) -> Result<S, StartupError> + Send + 'static,
-        R: FnOnce(S) -> Router + Send + 'static,
+        R: FnOnce(S) -> A + Send + 'static,
+        A: Into<Application>,
     {
         Self::with_config(Config::default(), startup, routes).await
     }
@@ -44,10 +45,11 @@ impl TestApp {
     /// # Errors
     ///
     /// When no port could be taken.
-    pub async fn with_state<S, R>(state: S, routes: R) -> Result<Self, RunError>
+    pub async fn with_state<S, R, A>(state: S, routes: R) -> Result<Self, RunError>
     where
         S: Send + 'static,
-        R: FnOnce(S) -> Router + Send + 'static,
+        R: FnOnce(S) -> A + Send + 'static,
+        A: Into<Application>,
     {
         Self::start(async move |_: &Startup| Ok(state), routes).await
     }
@@ -57,11 +59,12 @@ impl TestApp {
     /// # Errors
     ///
     /// When startup fails, as it would in production.
-    pub async fn with_config<S, F, R>(config: Config, startup: F, routes: R) -> Result<Self, RunError>
+    pub async fn with_config<S, F, R, A>(config: Config, startup: F, routes: R) -> Result<Self, RunError>
     where
         S: Send + 'static,
         F: AsyncFnOnce(&Startup) -> Result<S, StartupError> + Send + 'static,
-        R: FnOnce(S) -> Router + Send + 'static,
+        R: FnOnce(S) -> A + Send + 'static,
+        A: Into<Application>,
     {
         let config = Config { listen: Config::new((Ipv4Addr::LOCALHOST, 0)).listen, ..config };
         let loaded = config.bind().await?.load(startup).await?;

@@ -5,9 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-use axum::extract::ConnectInfo;
-use axum::{Json, Router, routing::get};
-use loadonce_lifespan::{Address, BindError, Config, Drain, Limits, Peer};
+use axum::{Extension, Json, Router, routing::get};
+use loadonce_lifespan::{Address, BindError, Config, Drain, Identity, Limits, Peer};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -37,7 +36,7 @@ async fn bind_error(path: &Path) -> BindError {
 async fn every_address_answers_and_handlers_know_the_kind_of_their_peer() {
     within_deadline(async {
         let folder = TempDir::new().unwrap();
-        let peer = async |ConnectInfo(peer): ConnectInfo<Peer>| Json(peer == Peer::Unix);
+        let peer = async |Extension(identity): Extension<Identity>| Json(identity.peer == Peer::Unix);
         let (addresses, serving) = serving_three(three(&folder), Router::new().route("/", get(peer))).await;
         for (address, is_unix) in addresses.iter().zip([false, true, false]) {
             assert_eq!(get_once(address, "/").await.json(), is_unix, "{address}");

@@ -120,7 +120,7 @@ async fn every_request_is_observed_with_its_sizes_and_what_its_handler_says() {
         assert_eq!((double.method, double.uri.to_string().as_str()), (Method::POST, "/double?x=1"));
         assert_eq!((double.status, double.received, double.sent), (Some(StatusCode::OK), 5, 10));
         assert_eq!(double.extensions.get::<&str>(), Some(&"said"));
-        assert!(matches!(double.peer, Peer::Tcp(peer) if peer.ip().is_loopback()));
+        assert!(matches!(double.identity.peer, Peer::Tcp(peer) if peer.ip().is_loopback()));
         client.get("/none").await;
         client.get("/health/ready").await;
         let [none, probe] = <[Exchange; 2]>::try_from(seen.requests(2).await).unwrap();

@@ -1,13 +1,17 @@
 //! What the handlers share: the registry, the telemetry, the limits. Built once, when loading has ended.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
 use bytes::Bytes;
 use loadonce_core::Budget;
 use loadonce_core::registry::Registry;
 use loadonce_core::status::StatusView;
 use tokio::sync::Semaphore;
+use tower::Service;
 
 use crate::counts::Counts;
 use crate::grpc;
@@ -92,6 +96,15 @@ impl Api {
     /// The same, and the only model's predictions (v1, rows or columns) at a path that a hosting platform chooses.
     pub fn routes_and(self, predict_path: &str) -> Router {
         http::routes(self, Some(predict_path))
+    }
+
+    /// The same routes behind a shortcut for most predictions; to be put before all routes and their layers.
+    pub fn before(
+        self,
+        routes: Router,
+    ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+    {
+        http::shortcut(self, routes)
     }
 
     /// Every route over gRPC, to be merged with those over HTTP: one port can serve both.

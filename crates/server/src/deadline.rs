@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::error::ApiError;
 
@@ -16,14 +16,16 @@ pub(crate) const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// The earliest deadline that the head of a request names, counted from when it was there; none where it names none.
 pub(crate) fn deadline(headers: &HeaderMap, started: Instant) -> Result<Option<Instant>, ApiError> {
-    let expected = timeout(headers, EXPECTED_TIMEOUT, parse_milliseconds, "a number of milliseconds above 0")?;
-    let grpc = timeout(headers, GRPC_TIMEOUT, parse_grpc, "8 digits at most and a unit of H, M, S, m, u, n")?;
+    const EXPECTED: HeaderName = HeaderName::from_static(EXPECTED_TIMEOUT);
+    const GRPC: HeaderName = HeaderName::from_static(GRPC_TIMEOUT);
+    let expected = timeout(headers, &EXPECTED, parse_milliseconds, "a number of milliseconds above 0")?;
+    let grpc = timeout(headers, &GRPC, parse_grpc, "8 digits at most and a unit of H, M, S, m, u, n")?;
     Ok(expected.into_iter().chain(grpc).min().and_then(|timeout| started.checked_add(timeout)))
 }
 
 fn timeout(
     headers: &HeaderMap,
-    name: &str,
+    name: &HeaderName,
     parse: fn(&str) -> Option<Duration>,
     expected: &str,
 ) -> Result<Option<Duration>, ApiError> {

@@ -70,15 +70,15 @@ where
     let pending = api.counts().of(asked.model).begin(asked.protocol, asked.started);
     let mut prediction = None;
     let answer = async {
-        let model = api.registry().get(asked.model, asked.version)?.clone();
+        let model = api.registry().get(asked.model, asked.version)?;
         let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
         let Received { body, size, deadline } = body.await?;
         let Format { decode, encode } = format;
-        let (decoder, decoding) = (model.clone(), Instant::now());
+        let decoding = Instant::now();
         if size >= OFFLOAD_BYTES {
             model.expect_room()?;
         }
-        let (form, mut request) = offload(api, size, move || Ok(decode(body, &decoder)?)).await?;
+        let (form, mut request) = offload_for(model, api, size, move |model| Ok(decode(body, model)?)).await?;
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         request.timeout = request.timeout.into_iter().chain(left).min();
         let (rows, decode) = (row_count(&request), decoding.elapsed());
@@ -86,12 +86,13 @@ where
         prediction.timing = Some(response.timing);
         let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
         let (timing, encoding) = (response.timing, Instant::now());
-        let encoded = offload(api, size, move || Ok(encode(form, &model, &response)?)).await?;
-        Ok((encoded, Answered { decode, timing, encode: encoding.elapsed(), rows }))
+        let encoded = offload_for(model, api, size, move |model| Ok(encode(form, model, &response)?)).await?;
+        let ended = Instant::now();
+        Ok((encoded, Answered { decode, timing, encode: ended - encoding, rows }, ended))
     };
     let result = match answer.await {
-        Ok((encoded, answered)) => {
-            pending.answered(&answered);
+        Ok((encoded, answered, ended)) => {
+            pending.answered(&answered, ended);
             Ok(encoded)
         }
         Err(error) => {
@@ -122,6 +123,20 @@ pub(crate) async fn offload<T: Send + 'static>(
         work()
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(failed(&error)))
+}
+
+/// The same for a model, whose handle is shared with another thread only where work goes to one.
+async fn offload_for<T: Send + 'static>(
+    model: &ModelHandle,
+    api: &Api,
+    size: usize,
+    work: impl FnOnce(&ModelHandle) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    if size < OFFLOAD_BYTES {
+        return work(model);
+    }
+    let model = model.clone();
+    offload(api, size, move || work(&model)).await
 }
 
 /// Rows of a request: the length of its first input's first axis, one for a scalar.

@@ -15,6 +15,7 @@ mod parity;
 mod platform;
 mod predict;
 mod rpc;
+mod shortcut;
 mod support;
 mod telemetry;
 mod triton;

@@ -56,7 +56,9 @@ impl Served {
         board.enter(Phase::Ready);
         let limits = Limits { body_bytes: BODY_LIMIT, message_bytes: BODY_LIMIT, ..Limits::default() };
         let api = Api::new(Registry::new(&models), Telemetry::new(board.view()), limits);
-        Self { models, router: api.clone().routes().merge(api.clone().grpc_routes()), api, board }
+        let http_and_grpc = api.clone().routes().merge(api.clone().grpc_routes());
+        let router = Router::new().fallback_service(api.clone().before(http_and_grpc));
+        Self { models, router, api, board }
     }
 
     /// One good fake, `m`, with predictions at a further path.

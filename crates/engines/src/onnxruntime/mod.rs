@@ -7,6 +7,7 @@
 //!
 //! Only the CPU execution provider is used. Others do not promise that runs may overlap.
 
+mod kept;
 mod library;
 mod locate;
 #[expect(unsafe_code, reason = "the C API; the file says why each call is sound")]
@@ -35,6 +36,9 @@ use crate::onnx::OnnxFile;
 pub use self::library::{Library, LibraryError};
 pub use self::locate::{Attempt, Found, Place, Search, Surroundings};
 pub use self::telemetry::{TELEMETRY_VARIABLE, TelemetryError, disable_telemetry};
+
+/// Operators whose outputs' shapes, and ways to them, may change from run to run.
+const CONTROL_FLOW: [&str; 4] = ["If", "Loop", "Scan", "SequenceMap"];
 
 /// The engine over an opened library.
 #[derive(Clone, Debug)]
@@ -89,6 +93,7 @@ impl Engine for OnnxRuntime {
             footprint: Footprint { copies: 1, weight_bytes: summary.weights.bytes },
             threads: options.threads(),
             options: options.in_effect(&builder),
+            keeps: !summary.operators.iter().any(|used| CONTROL_FLOW.contains(&used.name.as_str())),
         }))
     }
 }
@@ -124,6 +129,8 @@ struct OnnxRuntimeModel {
     footprint: Footprint,
     threads: usize,
     options: Vec<(String, String)>,
+    /// Whether sessions may keep tensors for their next runs.
+    keeps: bool,
 }
 
 impl Model for OnnxRuntimeModel {
@@ -148,7 +155,7 @@ impl Model for OnnxRuntimeModel {
     }
 
     fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {
-        Ok(Box::new(OnnxRuntimeSession::new(Arc::clone(&self.session))))
+        Ok(Box::new(OnnxRuntimeSession::new(Arc::clone(&self.session), self.keeps)))
     }
 }
 

@@ -28,6 +28,7 @@ use ort::session::builder::SessionBuilder;
 use ort::session::{Session, SharedSessionInner};
 use ort::sys::{ONNXTensorElementDataType as ElementType, OrtStatusPtr, OrtTensorTypeAndShapeInfo, OrtValue};
 use ort::{AsPointer as _, ErrorCode, api};
+use smallvec::{SmallVec, smallvec};
 
 /// A session that many threads may run at once.
 #[derive(Debug)]
@@ -38,11 +39,18 @@ pub(super) struct SharedSession {
     memory: MemoryInfo<'static>,
 }
 
+/// As many as most models have: a list that takes no memory of its own.
+pub(super) type Few<T> = SmallVec<[T; 4]>;
+
 /// A tensor of the library. `'a` is the life of the memory that it borrows, if it is an input.
-struct Value<'a> {
+#[derive(Debug)]
+pub(super) struct Value<'a> {
     pointer: NonNull<OrtValue>,
     memory: PhantomData<&'a [u8]>,
 }
+
+// SAFETY: a tensor of the library belongs to no thread, and this is its only owner.
+unsafe impl Send for Value<'_> {}
 
 /// Element type and shape of a tensor of the library.
 struct TypeAndShape(NonNull<OrtTensorTypeAndShapeInfo>);
@@ -61,20 +69,52 @@ impl SharedSession {
             let (expected, got) = (self.inputs.len(), inputs.len());
             return Err(RunError::InvalidInput(format!("expected {expected} inputs, got {got}")));
         }
-        let inputs: Vec<_> = inputs.iter().map(|tensor| self.value_of(tensor)).collect::<Result<_, _>>()?;
+        let inputs: Few<_> = inputs.iter().map(|tensor| self.value_of(tensor)).collect::<Result<_, _>>()?;
         let outputs = self.call(&inputs)?;
         outputs.iter().map(Value::to_tensor).collect()
     }
 
-    fn call(&self, inputs: &[Value<'_>]) -> Result<Vec<Value<'static>>, RunError> {
-        let input_names: Vec<_> = self.inputs.iter().map(|name| name.as_ptr()).collect();
-        let output_names: Vec<_> = self.outputs.iter().map(|name| name.as_ptr()).collect();
-        let inputs: Vec<_> = inputs.iter().map(|value| value.pointer.as_ptr().cast_const()).collect();
-        let mut outputs: Vec<*mut OrtValue> = vec![ptr::null_mut(); output_names.len()];
+    /// Runs the model on tensors of the library, and has it write to tensors of the caller, of which there is one for
+    /// each output.
+    pub(super) fn run_into<'a>(
+        &self,
+        inputs: impl Iterator<Item = &'a Value<'static>>,
+        outputs: impl Iterator<Item = &'a mut Value<'static>>,
+    ) -> Result<(), RunError> {
+        let inputs: Few<_> = inputs.map(|value| value.pointer.as_ptr().cast_const()).collect();
+        let given: Few<_> = outputs.map(|value| value.pointer.as_ptr()).collect();
+        if (inputs.len(), given.len()) != (self.inputs.len(), self.outputs.len()) {
+            return Err(RunError::Failed("another number of tensors than the model has".to_owned()));
+        }
+        let mut pointers = given.clone();
+        check(self.run_native(&inputs, &mut pointers)).map_err(|error| run_error(&error))?;
+        if pointers == given {
+            Ok(())
+        } else {
+            Err(RunError::Failed("ONNX Runtime made outputs of its own".to_owned()))
+        }
+    }
+
+    fn call(&self, inputs: &[Value<'_>]) -> Result<Few<Value<'static>>, RunError> {
+        let inputs: Few<_> = inputs.iter().map(|value| value.pointer.as_ptr().cast_const()).collect();
+        let mut outputs: Few<*mut OrtValue> = smallvec![ptr::null_mut(); self.outputs.len()];
+        let status = self.run_native(&inputs, &mut outputs);
+        // Owned before the status is looked at, so that what a failed run made is released.
+        let outputs: Few<_> = outputs.into_iter().map(Value::owned).collect();
+        check(status).map_err(|error| run_error(&error))?;
+        let missing = || RunError::Failed("ONNX Runtime left an output empty".to_owned());
+        outputs.into_iter().map(|value| value.ok_or_else(missing)).collect()
+    }
+
+    /// Inputs and outputs are tensors that are alive, as many as the model has; where an output is null, the library
+    /// makes one.
+    fn run_native(&self, inputs: &[*const OrtValue], outputs: &mut [*mut OrtValue]) -> OrtStatusPtr {
+        let input_names: Few<_> = self.inputs.iter().map(|name| name.as_ptr()).collect();
+        let output_names: Few<_> = self.outputs.iter().map(|name| name.as_ptr()).collect();
         // SAFETY: the session lives as long as `self`, and its runs may overlap (see above). All four arrays have the
-        // lengths given; names end with a zero; inputs are alive. Null run options mean the defaults, and null outputs
-        // have the library make them.
-        let status = unsafe {
+        // lengths given; names end with a zero; inputs are alive, and so are outputs that are not null, to which nobody
+        // else has access now. Null run options mean the defaults.
+        unsafe {
             (api().Run)(
                 self.session.ptr().cast_mut(),
                 ptr::null(),
@@ -85,12 +125,7 @@ impl SharedSession {
                 output_names.len(),
                 outputs.as_mut_ptr(),
             )
-        };
-        // Owned before the status is looked at, so that what a failed run made is released.
-        let outputs: Vec<_> = outputs.into_iter().map(Value::owned).collect();
-        check(status).map_err(|error| run_error(&error))?;
-        let missing = || RunError::Failed("ONNX Runtime left an output empty".to_owned());
-        outputs.into_iter().map(|value| value.ok_or_else(missing)).collect()
+        }
     }
 
     fn value_of<'a>(&self, tensor: &'a Tensor) -> Result<Value<'a>, RunError> {
@@ -122,6 +157,13 @@ impl SharedSession {
     }
 }
 
+impl Value<'static> {
+    /// A tensor in the library's own memory.
+    pub(super) fn allocate(dtype: DType, shape: &Shape) -> Result<Self, RunError> {
+        allocate(element_type(dtype), shape)
+    }
+}
+
 impl Value<'_> {
     fn owned(pointer: *mut OrtValue) -> Option<Self> {
         NonNull::new(pointer).map(|pointer| Self { pointer, memory: PhantomData })
@@ -149,18 +191,30 @@ impl Value<'_> {
     }
 
     /// The elements, `length` bytes by their type and shape.
-    fn bytes(&self, length: usize) -> Result<&[u8], RunError> {
+    pub(super) fn bytes(&self, length: usize) -> Result<&[u8], RunError> {
         if length == 0 {
             return Ok(&[]);
         }
+        // SAFETY: the value holds `length` bytes in the CPU's memory, as its element type and shape say, until it is
+        // released, which the borrow of `self` delays; nobody else writes to them.
+        Ok(unsafe { std::slice::from_raw_parts(self.data()?.as_ptr(), length) })
+    }
+
+    /// The same, to be written to: of a tensor in memory of the library.
+    pub(super) fn bytes_mut(&mut self, length: usize) -> Result<&mut [u8], RunError> {
+        if length == 0 {
+            return Ok(&mut []);
+        }
+        // SAFETY: as above, and the borrow is exclusive.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.data()?.as_ptr(), length) })
+    }
+
+    fn data(&self) -> Result<NonNull<u8>, RunError> {
         let mut data = ptr::null_mut();
         // SAFETY: the value is a tensor and alive.
         let status = unsafe { (api().GetTensorMutableData)(self.pointer.as_ptr(), &raw mut data) };
         check(status).map_err(|error| run_error(&error))?;
-        let data = NonNull::new(data).ok_or_else(|| RunError::Failed("an output without elements".to_owned()))?;
-        // SAFETY: the value holds `length` bytes in the CPU's memory, as its element type and shape say, until it is
-        // released, which the borrow of `self` delays; nobody else writes to them.
-        Ok(unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), length) })
+        NonNull::new(data.cast()).ok_or_else(|| RunError::Failed("a tensor without elements".to_owned()))
     }
 
     fn strings(&self, count: usize) -> Result<Vec<bytes::Bytes>, RunError> {
@@ -212,11 +266,11 @@ impl TypeAndShape {
         // SAFETY: the information is alive.
         let status = unsafe { (api().GetDimensionsCount)(self.0.as_ptr(), &raw mut rank) };
         check(status).map_err(|error| run_error(&error))?;
-        let mut axes = vec![0_i64; rank];
+        let mut axes: Few<i64> = smallvec![0; rank];
         // SAFETY: the buffer is as long as it is said to be.
         let status = unsafe { (api().GetDimensions)(self.0.as_ptr(), axes.as_mut_ptr(), axes.len()) };
         check(status).map_err(|error| run_error(&error))?;
-        let axes: Result<Vec<_>, _> = axes.into_iter().map(usize::try_from).collect();
+        let axes: Result<Few<_>, _> = axes.into_iter().map(usize::try_from).collect();
         axes.map(Shape::new).map_err(|error| failed(&error))
     }
 }
@@ -228,6 +282,23 @@ impl Drop for TypeAndShape {
     }
 }
 
+/// A tensor in the library's own memory.
+fn allocate(element_type: ElementType, shape: &Shape) -> Result<Value<'static>, RunError> {
+    let (shape, allocator) = (library_shape(shape)?, Allocator::default());
+    let mut value = ptr::null_mut();
+    // SAFETY: the default allocator belongs to the library and is never released.
+    let status = unsafe {
+        (api().CreateTensorAsOrtValue)(
+            allocator.ptr().cast_mut(),
+            shape.as_ptr(),
+            shape.len(),
+            element_type,
+            &raw mut value,
+        )
+    };
+    created(status, value)
+}
+
 /// A tensor of strings, which the library copies.
 fn string_value(tensor: &Tensor) -> Result<Value<'static>, RunError> {
     let strings = tensor.as_strings().map_err(|error| failed(&error))?;
@@ -236,20 +307,7 @@ fn string_value(tensor: &Tensor) -> Result<Value<'static>, RunError> {
         RunError::InvalidInput("a string holds a zero byte, which ONNX Runtime takes for its end".to_owned())
     })?;
     let pointers: Vec<_> = strings.iter().map(|text| text.as_ptr()).collect();
-    let shape = library_shape(tensor.shape())?;
-    let allocator = Allocator::default();
-    let mut value = ptr::null_mut();
-    // SAFETY: the default allocator belongs to the library and is never released.
-    let status = unsafe {
-        (api().CreateTensorAsOrtValue)(
-            allocator.ptr().cast_mut(),
-            shape.as_ptr(),
-            shape.len(),
-            ElementType::ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING,
-            &raw mut value,
-        )
-    };
-    let value: Value<'static> = created(status, value)?;
+    let value = allocate(ElementType::ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING, tensor.shape())?;
     // SAFETY: there are as many strings as the tensor has elements, and each ends with a zero.
     let status = unsafe { (api().FillStringTensor)(value.pointer.as_ptr(), pointers.as_ptr(), pointers.len()) };
     check(status).map_err(|error| run_error(&error))?;
@@ -268,6 +326,13 @@ pub(super) fn version(path: &Path) -> Option<String> {
     // SAFETY: the text ends with a zero and lives as long as the library.
     let version = unsafe { CStr::from_ptr((base.GetVersionString)()) };
     Some(version.to_string_lossy().into_owned())
+}
+
+/// Whether sessions of that builder keep freed memory for their next runs.
+pub(super) fn use_memory_arena(builder: &mut SessionBuilder, wanted: bool) -> ort::Result<()> {
+    let set = if wanted { api().EnableCpuMemArena } else { api().DisableCpuMemArena };
+    // SAFETY: the options are alive, and nobody else has them.
+    check(unsafe { set(builder.ptr_mut()) })
 }
 
 /// The value of a configuration entry as the library has it; `None` where it has none.
@@ -294,7 +359,7 @@ fn names(specs: &[TensorSpec]) -> ort::Result<Vec<CString>> {
     named.collect()
 }
 
-fn library_shape(shape: &Shape) -> Result<Vec<i64>, RunError> {
+fn library_shape(shape: &Shape) -> Result<Few<i64>, RunError> {
     let axes: Result<_, _> = shape.iter().map(|axis| i64::try_from(*axis)).collect();
     axes.map_err(|_| RunError::InvalidInput(format!("shape {shape} is too large to address")))
 }

@@ -19,6 +19,8 @@ pub(super) struct Options {
     /// Operators that run at once; with one, they run in order.
     inter_op_threads: usize,
     optimization: Optimization,
+    /// Whether the session keeps freed memory for its next runs, in a pool under one lock. It never gives any back.
+    memory_arena: bool,
     /// Entries of the library's configuration.
     entries: BTreeMap<String, String>,
 }
@@ -35,6 +37,7 @@ enum Optimization {
 const INTRA_OP: &str = "intra_op_threads";
 const INTER_OP: &str = "inter_op_threads";
 const OPTIMIZATION: &str = "optimization";
+const MEMORY_ARENA: &str = "memory_arena";
 
 /// Where the files lie that a model loaded from memory names for its weights.
 const EXTERNAL_FOLDER: &str = "session.model_external_initializers_file_folder_path";
@@ -54,6 +57,7 @@ impl Options {
             intra_op_threads: 1,
             inter_op_threads: 1,
             optimization: Optimization::All,
+            memory_arena: false,
             entries: SPINNING.map(|key| (key.to_owned(), "0".to_owned())).into(),
         };
         for (key, value) in keys {
@@ -61,10 +65,13 @@ impl Options {
                 INTRA_OP => options.intra_op_threads = threads(key, value)?.min(cores),
                 INTER_OP => options.inter_op_threads = threads(key, value)?.min(cores),
                 OPTIMIZATION => options.optimization = Optimization::named(value)?,
+                MEMORY_ARENA => options.memory_arena = boolean(key, value)?,
                 EXTERNAL_FOLDER => return Err(wrong(key, "is the model's own folder and cannot be set")),
                 _ if key.contains('.') => drop(options.entries.insert(key.clone(), value.clone())),
                 _ => {
-                    let known = format!("is unknown, expected {INTRA_OP}, {INTER_OP}, {OPTIMIZATION} or 'session.…'");
+                    let known = format!(
+                        "is unknown, expected {INTRA_OP}, {INTER_OP}, {OPTIMIZATION}, {MEMORY_ARENA} or 'session.…'"
+                    );
                     return Err(wrong(key, &known));
                 }
             }
@@ -84,6 +91,7 @@ impl Options {
             .with_inter_threads(self.inter_op_threads)?
             .with_parallel_execution(self.inter_op_threads > 1)?
             .with_optimization_level(self.optimization.level())?;
+        native::use_memory_arena(&mut builder, self.memory_arena)?;
         for (key, value) in &self.entries {
             builder = builder.with_config_entry(key, value)?;
         }
@@ -100,6 +108,7 @@ impl Options {
             (INTRA_OP, self.intra_op_threads.to_string()),
             (INTER_OP, self.inter_op_threads.to_string()),
             (OPTIMIZATION, self.optimization.as_str().to_owned()),
+            (MEMORY_ARENA, self.memory_arena.to_string()),
         ];
         let levels = levels.into_iter().map(|(key, value)| (key.to_owned(), value));
         let entries = self.entries.keys().filter_map(|key| Some((key.clone(), native::config_entry(builder, key)?)));
@@ -137,6 +146,10 @@ impl Optimization {
 fn threads(key: &str, value: &str) -> Result<usize, LoadError> {
     let count = value.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| wrong(key, &format!("is '{value}', expected a number of 1 or more")))
+}
+
+fn boolean(key: &str, value: &str) -> Result<bool, LoadError> {
+    value.parse().map_err(|_| wrong(key, &format!("is '{value}', expected true or false")))
 }
 
 fn wrong(key: &str, problem: &str) -> LoadError {
@@ -187,7 +200,7 @@ mod tests {
             (
                 ("intra_threads", "1"),
                 "option 'intra_threads' in model.toml is unknown, expected intra_op_threads, inter_op_threads, \
-                 optimization or 'session.…'",
+                 optimization, memory_arena or 'session.…'",
             ),
             (
                 (EXTERNAL_FOLDER, "/"),

@@ -101,6 +101,60 @@ fn one_session_answers_many_threads() {
     thread::scope(|scope| (0..THREADS).for_each(|first| drop(scope.spawn(move || work(first)))));
 }
 
+/// Runs a model of one input and one output again and again in one session, more often than it takes to keep tensors.
+fn run_often(model: &ModelBuilder, input: impl Fn(usize) -> Tensor, expected: impl Fn(usize) -> Tensor) {
+    let mut session = load(model).open_session().unwrap();
+    for turn in 0..60 {
+        let outputs = session.run(&Batch::new(vec![input(turn)])).unwrap();
+        assert_eq!(outputs, [expected(turn)], "run {turn}");
+    }
+}
+
+fn floats(elements: impl IntoIterator<Item = u8>) -> Tensor {
+    let elements: Vec<_> = elements.into_iter().map(f32::from).collect();
+    Tensor::from_vec(Shape::new([elements.len()]), elements).unwrap()
+}
+
+#[test]
+#[ignore = "needs the library: make onnxruntime"]
+fn tensors_that_are_kept_hold_the_answer_of_each_run() {
+    let doubled = ModelBuilder::new()
+        .opset("", 16)
+        .input(tensor_info("x", data_type::FLOAT, &["n"]))
+        .node(node("Add", &["x", "x"], &["y"]))
+        .output(tensor_info("y", data_type::FLOAT, &["n"]));
+    let turn = |turn: usize| u8::try_from(turn).unwrap();
+    run_often(&doubled, |n| floats([turn(n), 1]), |n| floats([2 * turn(n), 2]));
+    // Of other shapes in between.
+    let some = |n: usize| 0..turn(if n % 20 == 19 { 3 } else { 2 });
+    run_often(&doubled, |n| floats(some(n)), |n| floats(some(n).map(|x| 2 * x)));
+    run_often(&identity(data_type::FLOAT, &["n"]), |n| floats([turn(n)]), |n| floats([turn(n)]));
+}
+
+#[test]
+#[ignore = "needs the library: make onnxruntime"]
+fn outputs_of_any_shape_and_those_that_no_node_writes_are_right_in_every_run() {
+    let turn = |turn: usize| u8::try_from(turn).unwrap();
+    // As many elements as are not 0: a shape that no input's shape tells.
+    let non_zero = ModelBuilder::new()
+        .opset("", 16)
+        .input(tensor_info("x", data_type::FLOAT, &["n"]))
+        .node(node("NonZero", &["x"], &["y"]))
+        .output(untyped("y"));
+    let input = |n: usize| floats([turn(n % 2), turn(usize::from(n > 40)), 1]);
+    run_often(&non_zero, input, |n| {
+        let places: Vec<_> =
+            [n % 2 == 1, n > 40, true].into_iter().zip(0_i64..).filter_map(|(is, place)| is.then_some(place)).collect();
+        Tensor::from_vec(Shape::new([1, places.len()]), places).unwrap()
+    });
+    // An output that is the input itself.
+    let passed = ModelBuilder::new()
+        .opset("", 16)
+        .input(tensor_info("x", data_type::FLOAT, &["n"]))
+        .output(tensor_info("x", data_type::FLOAT, &["n"]));
+    run_often(&passed, |n| floats([turn(n)]), |n| floats([turn(n)]));
+}
+
 #[test]
 #[ignore = "needs the library: make onnxruntime"]
 fn every_dtype_passes_unchanged() {

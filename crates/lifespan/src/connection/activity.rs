@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) head_since: Option<Instant>,
     /// Since when the peer has not taken what is to be sent.
     pub(super) write_blocked_since: Option<Instant>,
-    /// When a byte last came in or went out, or an answer was last completed.
+    /// When a byte last came in or went out.
     pub(super) last: Instant,
     /// How much of [`HTTP2_PREFACE`] has come; `None` once something else came.
     preface: Option<usize>,
@@ -100,7 +100,6 @@ impl Activity {
     pub(super) fn request_ended(&self) {
         let mut state = self.lock();
         state.in_flight = state.in_flight.saturating_sub(1);
-        state.last = Instant::now();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

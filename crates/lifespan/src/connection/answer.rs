@@ -1,16 +1,18 @@
 //! One request on a connection: counted while it is under way, and told to be the last one when the process stops.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Frame, Incoming, SizeHint};
-use tracing::Instrument as _;
+use tracing::Span;
 
 use super::activity::Activity;
 use super::body::{Pace, PacedBody, Upload};
@@ -53,12 +55,15 @@ impl Connection {
         request: Request<Incoming>,
     ) -> Result<Response<CountedBody>, Infallible> {
         let is_http1 = request.version() < Version::HTTP_2;
-        let identity = Identity::of(request.headers());
+        let identity = Identity::of(self.peer, request.headers());
         let mut in_flight = InFlight::begin(Arc::clone(&self), &request, &identity);
         let upload = Arc::clone(&in_flight.upload);
         let mut request = request.map(|body| Body::new(PacedBody::new(body, self.pace, Arc::clone(&upload))));
+        if let Peer::Tcp(address) = self.peer {
+            request.extensions_mut().insert(ConnectInfo(address));
+        }
         request.extensions_mut().insert(identity.clone());
-        let mut response = self.shell.answer(self.peer, request).instrument(identity.span()).await;
+        let mut response = in_span(&identity.span(), self.shell.answer(request)).await;
         upload.answer_began();
         if upload.is_too_slow() {
             // Whatever the application made of a body that broke off.
@@ -83,6 +88,12 @@ impl Connection {
     }
 }
 
+/// Like `tracing`'s `instrument`, but the future is not moved there and back, which it is large enough to notice.
+async fn in_span<F: Future>(span: &Span, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|context| span.in_scope(|| future.as_mut().poll(context))).await
+}
+
 fn too_slow(received: u64) -> Response<Body> {
     let text = format!("the request's body came in too slowly: {received} bytes, then nothing more in time");
     health::error(StatusCode::REQUEST_TIMEOUT, &text)
@@ -94,7 +105,7 @@ impl InFlight {
         connection.shell.tally.started();
         let observed = connection.observer.clone().map(|observer| {
             let is_probe = connection.shell.is_probe(request.method(), request.uri().path());
-            Box::new(Observed::new(observer, Exchange::begun(request, connection.peer, identity, is_probe)))
+            Box::new(Observed::new(observer, Exchange::begun(request, identity, is_probe)))
         });
         Self { connection, upload: Arc::default(), answered: false, observed }
     }

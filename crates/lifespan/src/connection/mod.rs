@@ -119,7 +119,8 @@ async fn close_in_stages(mut stream: Stream, linger: Duration) {
     if stream.shutdown().await.is_err() {
         return;
     }
-    let mut discarded = [0; 4096];
+    // Not in the future, which is as large from the start of the connection on.
+    let mut discarded = vec![0; 4096];
     let until_closed = async { while matches!(stream.read(&mut discarded).await, Ok(1..)) {} };
     drop(timeout(linger, until_closed).await);
 }

@@ -19,6 +19,10 @@ pub(super) struct Socket {
     parking: Parking,
 }
 
+/// An answer that is no larger is written in one piece: to the kernel that is less work than a list of two, its head and
+/// its body.
+const SMALL: usize = 1024;
+
 /// Where the stream is left when the connection is done with it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parking(Arc<Mutex<Option<Stream>>>);
@@ -49,6 +53,16 @@ impl Socket {
     fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
+}
+
+/// The slices one behind the other, if they fit.
+fn gathered<'a>(slices: &[io::IoSlice<'_>], room: &'a mut [u8; SMALL]) -> Option<&'a [u8]> {
+    let mut end = 0;
+    for slice in slices {
+        room.get_mut(end..end + slice.len())?.copy_from_slice(slice);
+        end += slice.len();
+    }
+    Some(&room[..end])
 }
 
 impl Drop for Socket {
@@ -95,7 +109,11 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.stream()?.poll_write_vectored(context, slices);
+        let mut small = [0; SMALL];
+        let written = match gathered(slices, &mut small) {
+            Some(bytes) => self.stream()?.poll_write(context, bytes),
+            None => self.stream()?.poll_write_vectored(context, slices),
+        };
         self.note(&written);
         written
     }

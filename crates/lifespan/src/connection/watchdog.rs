@@ -55,19 +55,17 @@ impl<'a> Watchdog<'a> {
     /// that it judges by the newest state.
     pub(super) fn poll_verdict(&mut self, context: &mut Context<'_>) -> Poll<Verdict> {
         loop {
-            let now = Instant::now();
-            let due = due(&self.activity.state(), self.bounds, self.orders.closing_since(), self.finishing_since);
-            let at = match due {
-                Some((at, verdict)) if at <= now => {
+            let state = self.activity.state();
+            let due = due(&state, self.bounds, self.orders.closing_since(), self.finishing_since);
+            let at = due.map_or(state.last + LOOK_AGAIN, |(at, _)| at);
+            // Moving the timer costs a lock, and the clock is not free; a timer that fires too early only looks again.
+            if at < self.timer.deadline() || self.timer.is_elapsed() {
+                let now = Instant::now();
+                if let Some((_, verdict)) = due.filter(|(at, _)| *at <= now) {
                     self.finishing_since.get_or_insert(now);
                     return Poll::Ready(verdict);
                 }
-                Some((at, _)) => at,
-                None => now + LOOK_AGAIN,
-            };
-            // Moving the timer costs a lock; a timer that fires too early only looks again.
-            if at < self.timer.deadline() || self.timer.is_elapsed() {
-                self.timer.as_mut().reset(at);
+                self.timer.as_mut().reset(if due.is_some() { at } else { now + LOOK_AGAIN });
             }
             ready!(self.timer.as_mut().poll(context));
         }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use crate::error::StartupError;
-use crate::panic::{CatchPanic, caught};
+use crate::panic::{caught, caught_in};
 
 /// A resource that is being built. Await it to have its value; drop it unawaited and it is given up and has failed.
 #[must_use = "a resource that is dropped has failed; await it"]
@@ -63,7 +63,7 @@ where
 {
     let (resource, builder) = pair(shared, name);
     let task = shared.runtime.spawn(async move {
-        let outcome = CatchPanic::new(future).await;
+        let outcome = caught_in(future).await;
         builder.finish(outcome.map(|result| result.map_err(Into::into)));
     });
     shared.left().tasks.push(task.abort_handle());

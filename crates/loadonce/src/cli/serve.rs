@@ -8,7 +8,7 @@ use loadonce_core::loader::{Engines, LoadOptions};
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
 use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec, Registry};
 use loadonce_lifespan::{
-    Address, BindError, Bound, Config, Drain, Failed, Loaded, Observer, Paths, Report, Shutdown, Startup,
+    Address, Application, BindError, Bound, Config, Drain, Failed, Loaded, Observer, Paths, Report, Shutdown, Startup,
     StartupErrorKind, signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
@@ -59,7 +59,7 @@ async fn serve_observed(
         large_bodies: settings.cores,
     };
     let api = move |registry| Api::new(registry, telemetry, limits);
-    let report = loaded.serve(|registry| routes(settings, api(registry)), shutdown).await;
+    let report = loaded.serve(|registry| routes(settings, &api(registry)), shutdown).await;
     herald.abort();
     Ok(report)
 }
@@ -89,13 +89,16 @@ fn meanwhile(settings: &Settings, telemetry: &Telemetry) -> Router {
 }
 
 /// What answers once they are loaded.
-fn routes(settings: &Settings, api: Api) -> Router {
-    let http = match &settings.predict_path {
-        Some(path) => api.clone().routes_and(path),
-        None => api.clone().routes(),
+fn routes(settings: &Settings, api: &Api) -> Application {
+    let with_others = |http| {
+        let routes = settings.cors_origins.clone().allow(http);
+        if settings.grpc { routes.merge(api.clone().grpc_routes()) } else { routes }
     };
-    let routes = settings.cors_origins.clone().allow(http);
-    if settings.grpc { routes.merge(api.grpc_routes()) } else { routes }
+    match &settings.predict_path {
+        // It may be any, also one that the shortcut would take for its own.
+        Some(path) => with_others(api.clone().routes_and(path)).into(),
+        None => Application::new(api.clone().before(with_others(api.clone().routes()))),
+    }
 }
 
 fn not_bound(settings: &Settings, error: &BindError) -> Failure {

@@ -47,7 +47,9 @@ pub(crate) struct ModelCounts {
     /// In the model, for each answered request, also where several shared a run.
     infer: AtomicU64,
     batches: Batches,
-    /// When the last request was answered, in milliseconds since 1970.
+    /// Since when times are told here.
+    since: Instant,
+    /// When the last request was answered, in nanoseconds since then; 0 before.
     last: AtomicU64,
 }
 
@@ -149,6 +151,7 @@ impl Default for ModelCounts {
             rows: AtomicU64::default(),
             infer: AtomicU64::default(),
             batches: Batches::default(),
+            since: Instant::now(),
             last: AtomicU64::default(),
         }
     }
@@ -182,7 +185,7 @@ impl ModelCounts {
             infer: self.infer.load(Ordering::Relaxed),
             rows: self.rows.load(Ordering::Relaxed),
             runs: self.run.count(),
-            last: self.last.load(Ordering::Relaxed),
+            last: self.last(),
         }
     }
 
@@ -206,26 +209,36 @@ impl ModelCounts {
             self.run_requests.add(timing.shared.requests as u64);
             self.direct_runs.fetch_add(u64::from(timing.is_direct), Ordering::Relaxed);
         }
+    }
+
+    /// When the last request was answered, in milliseconds since 1970; 0 before.
+    fn last(&self) -> u64 {
+        let last = Duration::from_nanos(self.last.load(Ordering::Relaxed));
+        if last.is_zero() {
+            return 0;
+        }
+        let ago = self.since.elapsed().saturating_sub(last);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.last.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        u64::try_from(now.saturating_sub(ago).as_millis()).unwrap_or(u64::MAX)
     }
 }
 
 impl Pending<'_> {
-    /// The request was answered.
-    pub(crate) fn answered(mut self, answered: &Answered) {
+    /// The request was answered at that time.
+    pub(crate) fn answered(mut self, answered: &Answered, ended: Instant) {
         self.counts.answered(answered);
-        self.end(Outcome::Answered);
+        self.counts.last.store(nanoseconds(ended - self.counts.since), Ordering::Relaxed);
+        self.end(Outcome::Answered, ended);
     }
 
     /// The request was refused, or failed.
     pub(crate) fn failed(mut self, error: &ApiError) {
-        self.end(Outcome::Failed(error.outcome()));
+        self.end(Outcome::Failed(error.outcome()), Instant::now());
     }
 
-    fn end(&mut self, outcome: Outcome) {
+    fn end(&mut self, outcome: Outcome, at: Instant) {
         self.is_counted = true;
-        let time = self.started.elapsed();
+        let time = at - self.started;
         self.counts.outcome(self.protocol, outcome).fetch_add(1, Ordering::Relaxed);
         self.counts.duration.add_time(time);
         let total = if outcome == Outcome::Answered { &self.counts.success } else { &self.counts.fail };
@@ -237,7 +250,8 @@ impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if !self.is_counted {
             let is_panic = std::thread::panicking();
-            self.end(if is_panic { Outcome::Failed(ErrorKind::Internal) } else { Outcome::ClientGone });
+            let outcome = if is_panic { Outcome::Failed(ErrorKind::Internal) } else { Outcome::ClientGone };
+            self.end(outcome, Instant::now());
         }
     }
 }
@@ -311,7 +325,7 @@ mod tests {
     fn requests_are_counted_each_and_shared_runs_once() {
         let counts = ModelCounts::default();
         for leads in [true, false] {
-            counts.begin(Protocol::V2, Instant::now()).answered(&answered(leads));
+            counts.begin(Protocol::V2, Instant::now()).answered(&answered(leads), Instant::now());
         }
         counts.begin(Protocol::V1, Instant::now()).failed(&ApiError::invalid("wrong"));
         let sums = counts.sums();

@@ -25,7 +25,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
         return Err(too_large(&format!("of {announced} bytes"), limit));
     }
     let mut body = Limited::new(body, limit);
-    let mut gathered = Gathered::new(headers, announced);
+    let mut gathered = Gathered::new(announced);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             if error.is::<LengthLimitError>() {
@@ -34,7 +34,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
             ApiError::unread("the body", &*error, &error.to_string())
         })?;
         if let Ok(piece) = frame.into_data() {
-            gathered.push(piece);
+            gathered.push(headers, piece);
         }
     }
     Ok(gathered.finish())
@@ -51,20 +51,18 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn new(headers: &HeaderMap, announced: Option<u64>) -> Self {
+    fn new(announced: Option<u64>) -> Self {
         let expected = announced.and_then(|announced| usize::try_from(announced).ok()).unwrap_or(0).min(MOST_TRUSTED);
-        let json = number(headers, &HeaderName::from_static(HEADER_LENGTH)).unwrap_or(0);
-        let past = usize::try_from(json % ALIGNMENT as u64).unwrap_or(0);
-        // Allocators align at least as much.
-        Self { first: Bytes::new(), pieces: Vec::new(), expected, padding: (ALIGNMENT - past) % ALIGNMENT }
+        Self { first: Bytes::new(), pieces: Vec::new(), expected, padding: 0 }
     }
 
-    fn push(&mut self, piece: Bytes) {
+    fn push(&mut self, headers: &HeaderMap, piece: Bytes) {
         if self.pieces.is_empty() {
             if self.first.is_empty() {
                 self.first = piece;
                 return;
             }
+            self.padding = padding(headers);
             self.pieces.reserve_exact(self.padding + self.expected.max(self.first.len() + piece.len()));
             self.pieces.resize(self.padding, 0);
             self.pieces.extend_from_slice(&std::mem::take(&mut self.first));
@@ -75,6 +73,13 @@ impl Gathered {
     fn finish(self) -> Bytes {
         if self.pieces.is_empty() { self.first } else { Bytes::from(self.pieces).slice(self.padding..) }
     }
+}
+
+/// Bytes in front of the JSON, so that what follows it is aligned: allocators align at least as much.
+fn padding(headers: &HeaderMap) -> usize {
+    let json = number(headers, &HeaderName::from_static(HEADER_LENGTH)).unwrap_or(0);
+    let past = usize::try_from(json % ALIGNMENT as u64).unwrap_or(0);
+    (ALIGNMENT - past) % ALIGNMENT
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {

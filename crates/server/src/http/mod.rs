@@ -6,6 +6,7 @@ mod cors;
 mod docs;
 mod platform;
 mod predict;
+mod shortcut;
 mod slash;
 mod target;
 mod telemetry;
@@ -24,6 +25,7 @@ use crate::grpc;
 
 pub use self::cors::{NoOrigin, Origins};
 pub(crate) use self::platform::TARGET_MODEL;
+pub(crate) use self::shortcut::shortcut;
 
 /// Every route over HTTP but its health; at `predict_path` predictions of the only model.
 pub(crate) fn routes(api: Api, predict_path: Option<&str>) -> Router {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -50,13 +51,13 @@ where
 
 /// A body with tensors in binary form says where its JSON ends.
 fn respond(Encoded { body, json_length }: Encoded) -> Response {
-    match json_length {
-        None => ([(CONTENT_TYPE, JSON)], body).into_response(),
-        Some(length) => {
-            let headers = [(CONTENT_TYPE, BINARY), (HEADER_LENGTH_NAME, HeaderValue::from(length))];
-            (headers, body).into_response()
-        }
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, if json_length.is_some() { BINARY } else { JSON });
+    if let Some(length) = json_length {
+        headers.insert(HEADER_LENGTH_NAME, HeaderValue::from(length));
     }
+    response
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

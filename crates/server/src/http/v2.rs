@@ -50,6 +50,11 @@ pub(super) async fn model_ready(State(api): State<Api>, Path(target): Path<Targe
 }
 
 pub(super) async fn infer(State(api): State<Api>, Path(target): Path<Target>, request: Request) -> Response {
+    infer_tensors(&api, &target, request).await
+}
+
+/// Answers tensors.
+pub(super) async fn infer_tensors(api: &Api, target: &Target, request: Request) -> Response {
     let framing = framing(request.headers());
     let format = Format {
         decode: move |body: Bytes, model: &ModelHandle| decode_request(&body, framing?, model.signature()),
@@ -58,7 +63,7 @@ pub(super) async fn infer(State(api): State<Api>, Path(target): Path<Target>, re
             encode_response(Answerer { name, version, signature }, response, &wanted)
         },
     };
-    predict(&api, Protocol::V2, &target, format, request).await
+    predict(api, Protocol::V2, target, format, request).await
 }
 
 /// The header tells where the JSON ends and tensors begin; 0 is a body without JSON.

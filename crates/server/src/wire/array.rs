@@ -8,6 +8,7 @@ use half::{bf16, f16};
 use loadonce_core::tensor::MAX_RANK;
 use loadonce_core::{DType, Shape, Tensor, TensorError};
 use memchr::memchr_iter;
+use smallvec::SmallVec;
 
 use super::cursor::Cursor;
 use super::element::Scalar;
@@ -74,17 +75,18 @@ struct Reader<'a, T> {
     cursor: Cursor<'a>,
     elements: Vec<T>,
     /// Length of the arrays at each level of nesting, outermost first, as far as one was closed.
-    lengths: Vec<usize>,
+    lengths: SmallVec<[usize; 4]>,
     /// Level at which scalars stand, once one was seen.
     scalars_at: Option<usize>,
     /// Position of the value being read, one entry a level.
-    path: Vec<usize>,
+    path: SmallVec<[usize; 4]>,
 }
 
 impl<'a, T: Scalar> Reader<'a, T> {
     fn with_capacity(elements: usize) -> Self {
         let elements = Vec::with_capacity(elements);
-        Self { cursor: Cursor::new(""), elements, lengths: Vec::new(), scalars_at: None, path: Vec::new() }
+        let (lengths, path) = (SmallVec::new(), SmallVec::new());
+        Self { cursor: Cursor::new(""), elements, lengths, scalars_at: None, path }
     }
 
     fn piece(&mut self, text: &'a str) -> Result<(), String> {

@@ -65,7 +65,7 @@ impl Line {
             batch: timing.map(|timing| timing.shared.requests),
             request_bytes: exchange.received,
             response_bytes: exchange.sent,
-            peer: exchange.peer.to_string(),
+            peer: exchange.identity.peer.to_string(),
             request_id: exchange.identity.id().to_owned(),
             trace_id: exchange.identity.trace.map(|trace| format!("{:032x}", trace.trace_id)),
         }

@@ -80,8 +80,13 @@ pub fn decode_outputs(body: &[u8], signature: &Signature) -> Result<Vec<NamedTen
 }
 
 fn rows_to_tensors(field: &str, rows: &[Raw<'_>], specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
-    if rows.is_empty() {
+    let Some(first) = rows.first() else {
         return Err(WireError::form(field, "is empty, expected at least one row"));
+    };
+    if let [only] = specs
+        && first.get().starts_with('[')
+    {
+        return plain_rows(field, rows, only);
     }
     let objects: Vec<_> = rows.iter().map(|row| row.get()).map(Fields::parse).collect();
     match (objects.iter().all(Option::is_some), specs) {

@@ -1,10 +1,13 @@
 //! Logging to stderr. `LOADONCE_LOG` sets the form; `RUST_LOG` which events, as elsewhere in Rust.
 
+mod fields;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use self::fields::Fields;
 use super::settings::LogFormat;
 
 /// Starts to log. For people, the program's own lines tell what happens, so that only warnings are logged.
@@ -20,7 +23,7 @@ pub(super) fn start(format: LogFormat) {
         .with_writer(std::io::stderr);
     // A second start, as in tests, keeps the first.
     let _ = match format {
-        LogFormat::Text => builder.try_init(),
+        LogFormat::Text => builder.fmt_fields(Fields).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
 }
