@@ -54,9 +54,17 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 64 MiB, as Triton takes, and a large body for each processor.
+    /// 64 MiB, as Triton takes, and large bodies for the processors of this process.
     fn default() -> Self {
-        Self { body_bytes: 64 << 20, message_bytes: 64 << 20, large_bodies: Budget::of_this_process().cores() }
+        let large_bodies = Self::large_bodies_for(Budget::of_this_process().cores());
+        Self { body_bytes: 64 << 20, message_bytes: 64 << 20, large_bodies }
+    }
+}
+
+impl Limits {
+    /// One for each processor, and one more: some are on their way from one thread to another.
+    pub fn large_bodies_for(cores: usize) -> usize {
+        cores + 1
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Debug)]
 pub(crate) struct Received<B> {
     pub(crate) body: B,
-    /// Its size in bytes.
+    /// How much there is to decode, in bytes of JSON.
     pub(crate) size: usize,
     /// When the caller stops to wait.
     pub(crate) deadline: Option<Instant>,

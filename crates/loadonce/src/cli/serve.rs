@@ -56,7 +56,7 @@ async fn serve_observed(
     let limits = loadonce_server::Limits {
         body_bytes: settings.max_body_bytes,
         message_bytes: settings.max_grpc_message_bytes,
-        large_bodies: settings.cores,
+        large_bodies: loadonce_server::Limits::large_bodies_for(settings.cores),
     };
     let api = move |registry| Api::new(registry, telemetry, limits);
     let report = loaded.serve(|registry| routes(settings, &api(registry)), shutdown).await;

@@ -10,8 +10,9 @@ use super::compression::check_unpacked;
 use crate::error::{ApiError, ApiErrorKind};
 use crate::wire::v2::HEADER_LENGTH;
 
-/// Bytes that are reserved for a body by its announcement alone; more only as they come.
-const MOST_TRUSTED: usize = 1 << 20;
+/// Bytes that are reserved for a body by its announcement alone; more only as they come. What is reserved takes no memory
+/// before something is written to it.
+const MOST_TRUSTED: usize = 4 << 20;
 
 /// The alignment of every dtype.
 const ALIGNMENT: usize = 8;
