@@ -6,7 +6,7 @@
 
 use loadonce_core::{DType, RunError, Shape, Tensor};
 
-use super::native::{Few, SharedSession, Value};
+use super::native::{Few, OwnTensor, SharedSession};
 
 /// Runs of the same shapes in a row after which tensors are kept: others would be made in vain.
 const ENOUGH_RUNS: u32 = 16;
@@ -37,10 +37,9 @@ pub(super) struct Kept {
 /// A tensor of the library, and what it holds.
 #[derive(Debug)]
 pub(super) struct Slot {
-    value: Value<'static>,
+    tensor: OwnTensor,
     dtype: DType,
     shape: Shape,
-    bytes: usize,
 }
 
 impl Keeping {
@@ -114,8 +113,8 @@ impl Kept {
         for (slot, input) in self.inputs.iter_mut().zip(inputs) {
             slot.write(input.as_bytes().map_or(&[], |bytes| bytes))?;
         }
-        let inputs = self.inputs.iter().map(|slot| &slot.value);
-        session.run_into(inputs, self.outputs.iter_mut().map(|slot| &mut slot.value))?;
+        let inputs = self.inputs.iter().map(|slot| &slot.tensor);
+        session.run_into(inputs, self.outputs.iter_mut().map(|slot| &mut slot.tensor))?;
         self.outputs.iter().map(Slot::read).collect()
     }
 }
@@ -123,12 +122,11 @@ impl Kept {
 impl Slot {
     fn like(tensor: &Tensor) -> Result<Self, RunError> {
         let (dtype, shape) = (tensor.dtype(), tensor.shape().clone());
-        let value = Value::allocate(dtype, &shape)?;
-        Ok(Self { value, dtype, shape, bytes: tensor.byte_len() })
+        Ok(Self { tensor: OwnTensor::new(dtype, &shape)?, dtype, shape })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), RunError> {
-        let room = self.value.bytes_mut(self.bytes)?;
+        let room = self.tensor.bytes_mut()?;
         if room.len() != bytes.len() {
             return Err(RunError::Failed("a tensor that does not fit the one before".to_owned()));
         }
@@ -137,7 +135,7 @@ impl Slot {
     }
 
     fn read(&self) -> Result<Tensor, RunError> {
-        let bytes = self.value.bytes(self.bytes)?.to_vec();
+        let bytes = self.tensor.bytes()?.to_vec();
         Tensor::from_bytes(self.dtype, self.shape.clone(), bytes.into())
             .map_err(|error| RunError::Failed(error.to_string()))
     }

@@ -44,13 +44,21 @@ pub(super) type Few<T> = SmallVec<[T; 4]>;
 
 /// A tensor of the library. `'a` is the life of the memory that it borrows, if it is an input.
 #[derive(Debug)]
-pub(super) struct Value<'a> {
+struct Value<'a> {
     pointer: NonNull<OrtValue>,
     memory: PhantomData<&'a [u8]>,
 }
 
 // SAFETY: a tensor of the library belongs to no thread, and this is its only owner.
 unsafe impl Send for Value<'_> {}
+
+/// A tensor in the library's own memory, to be used for many runs.
+#[derive(Debug)]
+pub(super) struct OwnTensor {
+    value: Value<'static>,
+    /// Of its elements, in bytes.
+    length: usize,
+}
 
 /// Element type and shape of a tensor of the library.
 struct TypeAndShape(NonNull<OrtTensorTypeAndShapeInfo>);
@@ -78,11 +86,11 @@ impl SharedSession {
     /// each output.
     pub(super) fn run_into<'a>(
         &self,
-        inputs: impl Iterator<Item = &'a Value<'static>>,
-        outputs: impl Iterator<Item = &'a mut Value<'static>>,
+        inputs: impl Iterator<Item = &'a OwnTensor>,
+        outputs: impl Iterator<Item = &'a mut OwnTensor>,
     ) -> Result<(), RunError> {
-        let inputs: Few<_> = inputs.map(|value| value.pointer.as_ptr().cast_const()).collect();
-        let given: Few<_> = outputs.map(|value| value.pointer.as_ptr()).collect();
+        let inputs: Few<_> = inputs.map(|tensor| tensor.value.pointer.as_ptr().cast_const()).collect();
+        let given: Few<_> = outputs.map(|tensor| tensor.value.pointer.as_ptr()).collect();
         if (inputs.len(), given.len()) != (self.inputs.len(), self.outputs.len()) {
             return Err(RunError::Failed("another number of tensors than the model has".to_owned()));
         }
@@ -157,10 +165,27 @@ impl SharedSession {
     }
 }
 
-impl Value<'static> {
-    /// A tensor in the library's own memory.
-    pub(super) fn allocate(dtype: DType, shape: &Shape) -> Result<Self, RunError> {
-        allocate(element_type(dtype), shape)
+impl OwnTensor {
+    /// A tensor of elements of a fixed size.
+    pub(super) fn new(dtype: DType, shape: &Shape) -> Result<Self, RunError> {
+        let length = dtype.size().zip(shape.element_count()).and_then(|(size, count)| size.checked_mul(count));
+        let length = length.ok_or_else(|| RunError::Failed(format!("no tensor of {dtype} and shape {shape}")))?;
+        Ok(Self { value: allocate(element_type(dtype), shape)?, length })
+    }
+
+    /// The elements.
+    pub(super) fn bytes(&self) -> Result<&[u8], RunError> {
+        self.value.bytes(self.length)
+    }
+
+    /// The elements, to be written to.
+    pub(super) fn bytes_mut(&mut self) -> Result<&mut [u8], RunError> {
+        if self.length == 0 {
+            return Ok(&mut []);
+        }
+        // SAFETY: the value holds `length` bytes, as its element type and shape say, until it is released, which the
+        // borrow delays; the borrow is exclusive.
+        Ok(unsafe { std::slice::from_raw_parts_mut(self.value.data()?.as_ptr(), self.length) })
     }
 }
 
@@ -191,22 +216,13 @@ impl Value<'_> {
     }
 
     /// The elements, `length` bytes by their type and shape.
-    pub(super) fn bytes(&self, length: usize) -> Result<&[u8], RunError> {
+    fn bytes(&self, length: usize) -> Result<&[u8], RunError> {
         if length == 0 {
             return Ok(&[]);
         }
         // SAFETY: the value holds `length` bytes in the CPU's memory, as its element type and shape say, until it is
         // released, which the borrow of `self` delays; nobody else writes to them.
         Ok(unsafe { std::slice::from_raw_parts(self.data()?.as_ptr(), length) })
-    }
-
-    /// The same, to be written to: of a tensor in memory of the library.
-    pub(super) fn bytes_mut(&mut self, length: usize) -> Result<&mut [u8], RunError> {
-        if length == 0 {
-            return Ok(&mut []);
-        }
-        // SAFETY: as above, and the borrow is exclusive.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.data()?.as_ptr(), length) })
     }
 
     fn data(&self) -> Result<NonNull<u8>, RunError> {
