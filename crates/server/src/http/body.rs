@@ -78,9 +78,14 @@ impl Gathered {
 
 /// Bytes in front of the JSON, so that what follows it is aligned: allocators align at least as much.
 fn padding(headers: &HeaderMap) -> usize {
-    let json = number(headers, &HeaderName::from_static(HEADER_LENGTH)).unwrap_or(0);
+    let json = json_length(headers).unwrap_or(0);
     let past = usize::try_from(json % ALIGNMENT as u64).unwrap_or(0);
     (ALIGNMENT - past) % ALIGNMENT
+}
+
+/// How much of a body is JSON, where it says that tensors follow.
+pub(super) fn json_length(headers: &HeaderMap) -> Option<u64> {
+    number(headers, &const { HeaderName::from_static(HEADER_LENGTH) })
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {

@@ -51,8 +51,8 @@ where
 
 /// How much work it is to decode a body, in bytes of JSON. Tensors in binary form are looked at, not read.
 fn work_in(headers: &HeaderMap, body: &Bytes) -> usize {
-    let json = headers.get(&HEADER_LENGTH_NAME).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    json.map_or(body.len(), |json: usize| json.saturating_add(body.len() / BINARY_TO_JSON))
+    let json = body::json_length(headers).and_then(|length| usize::try_from(length).ok());
+    json.map_or(body.len(), |json| json.saturating_add(body.len() / BINARY_TO_JSON))
 }
 
 /// A body with tensors in binary form says where its JSON ends.
