@@ -13,15 +13,9 @@ use tower::{Service, ServiceExt as _};
 
 /// An application: a [`Router`] as a rule, or another service that answers all that comes. Cheap to clone.
 #[derive(Clone)]
-pub struct Application(Arc<dyn Answers>);
+pub struct Application(Arc<dyn Fn(Request<Body>) -> Answer + Send + Sync>);
 
 type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
-
-trait Answers: Send + Sync {
-    fn answer(&self, request: Request<Body>) -> Answer;
-}
-
-struct Of<S>(S);
 
 impl Application {
     /// The application that the service is.
@@ -33,27 +27,20 @@ impl Application {
             + Sync
             + 'static,
     {
-        Self(Arc::new(Of(service)))
+        Self(Arc::new(move |request| {
+            let service = service.clone();
+            Box::pin(async move {
+                match service.oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            })
+        }))
     }
 
     /// The answer to a request.
     pub(crate) fn answer(&self, request: Request<Body>) -> Answer {
-        self.0.answer(request)
-    }
-}
-
-impl<S> Answers for Of<S>
-where
-    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static,
-{
-    fn answer(&self, request: Request<Body>) -> Answer {
-        let service = self.0.clone();
-        Box::pin(async move {
-            match service.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            }
-        })
+        (self.0)(request)
     }
 }
 

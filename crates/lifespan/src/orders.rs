@@ -25,7 +25,7 @@ pub(crate) struct Orders {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     Serve,
-    CloseSince(Instant),
+    Close,
     Cut,
 }
 
@@ -38,8 +38,8 @@ impl Commander {
 
     /// No new connections; those open finish what they have.
     pub(crate) fn close(&self) {
-        let since = *self.closing.get_or_init(Instant::now);
-        self.order.send_replace(Order::CloseSince(since));
+        self.closing.get_or_init(Instant::now);
+        self.order.send_replace(Order::Close);
     }
 
     /// Everything ends now.
@@ -67,12 +67,7 @@ impl Orders {
 
     /// Resolves when [`Orders::closing_since`] is no longer what it was; cancel-safe.
     pub(crate) async fn changed_from(&mut self, before: Option<Instant>) {
-        let changed = |order: &Order| match *order {
-            Order::CloseSince(since) => before != Some(since),
-            Order::Serve => before.is_some(),
-            Order::Cut => false,
-        };
-        if self.order.wait_for(|order| changed(order)).await.is_err() {
+        if self.order.wait_for(|order| *order == Order::Close && before.is_none()).await.is_err() {
             // The commander is gone: the listener cuts every connection.
             std::future::pending::<()>().await;
         }

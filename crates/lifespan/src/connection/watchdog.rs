@@ -65,7 +65,7 @@ impl<'a> Watchdog<'a> {
                     self.finishing_since.get_or_insert(now);
                     return Poll::Ready(verdict);
                 }
-                self.timer.as_mut().reset(if due.is_some() { at } else { now + LOOK_AGAIN });
+                self.timer.as_mut().reset(due.map_or(now + LOOK_AGAIN, |(at, _)| at));
             }
             ready!(self.timer.as_mut().poll(context));
         }

@@ -14,6 +14,9 @@ use crate::wire::v2::HEADER_LENGTH;
 /// before something is written to it.
 const MOST_TRUSTED: usize = 4 << 20;
 
+/// The header that says how much of a body is JSON, where tensors follow it.
+pub(super) const JSON_LENGTH: HeaderName = HeaderName::from_static(HEADER_LENGTH);
+
 /// The alignment of every dtype.
 const ALIGNMENT: usize = 8;
 
@@ -85,7 +88,7 @@ fn padding(headers: &HeaderMap) -> usize {
 
 /// How much of a body is JSON, where it says that tensors follow.
 pub(super) fn json_length(headers: &HeaderMap) -> Option<u64> {
-    number(headers, &const { HeaderName::from_static(HEADER_LENGTH) })
+    number(headers, &JSON_LENGTH)
 }
 
 fn number(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
@@ -110,10 +113,8 @@ mod tests {
     /// Reads a body of these pieces, with a head of that many bytes of JSON.
     async fn read_pieces(pieces: &[Bytes], json: usize) -> Bytes {
         let length = pieces.iter().map(Bytes::len).sum::<usize>();
-        let headers = HeaderMap::from_iter([
-            (CONTENT_LENGTH, HeaderValue::from(length)),
-            (HeaderName::from_static(HEADER_LENGTH), HeaderValue::from(json)),
-        ]);
+        let headers =
+            HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(length)), (JSON_LENGTH, HeaderValue::from(json))]);
         let pieces: Vec<_> = pieces.iter().cloned().map(Ok::<_, Infallible>).collect();
         read(&headers, Body::from_stream(stream::iter(pieces)), length).await.unwrap()
     }

@@ -8,8 +8,8 @@ use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::body::JSON_LENGTH;
 use crate::explain;
-use crate::wire::v2::HEADER_LENGTH;
 
 /// Whose pages may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Origins {
 
 /// Headers of answers that scripts of these pages may read; the last one is the shell's.
 fn exposed() -> Vec<HeaderName> {
-    let others = [HeaderName::from_static(HEADER_LENGTH), RETRY_AFTER, HeaderName::from_static("x-request-id")];
+    let others = [JSON_LENGTH, RETRY_AFTER, HeaderName::from_static("x-request-id")];
     explain::HEADERS.into_iter().chain(others).collect()
 }
 

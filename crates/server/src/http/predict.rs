@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use loadonce_core::{InferRequest, InferResponse, ModelHandle};
 
@@ -19,7 +19,7 @@ use crate::error::ApiError;
 use crate::explain;
 use crate::predict::{Asked, Format, Received};
 use crate::wire::WireError;
-use crate::wire::v2::{Encoded, HEADER_LENGTH};
+use crate::wire::v2::Encoded;
 
 /// Answers a prediction; `protocol` is the label in metrics.
 pub(super) async fn predict<T, D, E>(
@@ -61,7 +61,7 @@ fn respond(Encoded { body, json_length }: Encoded) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, if json_length.is_some() { BINARY } else { JSON });
     if let Some(length) = json_length {
-        headers.insert(HEADER_LENGTH_NAME, HeaderValue::from(length));
+        headers.insert(body::JSON_LENGTH, HeaderValue::from(length));
     }
     response
 }
@@ -71,4 +71,3 @@ const BINARY_TO_JSON: usize = 8;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
-const HEADER_LENGTH_NAME: HeaderName = HeaderName::from_static(HEADER_LENGTH);

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use loadonce_core::{InferError, InferResponse, ModelHandle, TensorSpec};
 use serde_json::{Value, json};
 
+use super::body::JSON_LENGTH;
 use super::predict::predict;
 use super::target::Target;
 use crate::api::Api;
@@ -16,7 +17,7 @@ use crate::error::ApiError;
 use crate::facts;
 use crate::predict::Format;
 use crate::wire::WireError;
-use crate::wire::v2::{Answerer, Framing, HEADER_LENGTH, decode_request, encode_response};
+use crate::wire::v2::{Answerer, Framing, decode_request, encode_response};
 
 pub(super) async fn server_metadata() -> Json<Value> {
     Json(json!({ "name": facts::NAME, "version": facts::VERSION, "extensions": facts::EXTENSIONS }))
@@ -68,7 +69,7 @@ pub(super) async fn infer_tensors(api: &Api, target: &Target, request: Request) 
 
 /// The header tells where the JSON ends and tensors begin; 0 is a body without JSON.
 fn framing(headers: &HeaderMap) -> Result<Framing, WireError> {
-    let Some(value) = headers.get(HEADER_LENGTH) else { return Ok(Framing::Json) };
+    let Some(value) = headers.get(JSON_LENGTH) else { return Ok(Framing::Json) };
     let length = value.to_str().ok().and_then(|text| text.trim().parse::<usize>().ok());
     match length {
         Some(0) => Ok(Framing::Raw),
