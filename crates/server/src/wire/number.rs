@@ -173,7 +173,8 @@ impl Number {
 
 /// The whole number at the start of the text and the bytes that it takes, if it has at most 16 digits and is spelled
 /// without fraction and exponent.
-#[inline]
+#[expect(clippy::inline_always, reason = "as with `Number::scan`")]
+#[inline(always)]
 pub(super) fn short_integer(text: &[u8]) -> Option<(i64, usize)> {
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
