@@ -12,7 +12,6 @@ mod classification;
 mod wanted;
 mod parameters;
 pub(crate) mod either;
-pub(crate) mod raw;
 pub mod grpc;
 pub mod v1;
 pub mod v2;
