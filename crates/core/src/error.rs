@@ -173,6 +173,16 @@ pub enum RunError {
     /// The engine panicked; its session was replaced.
     #[error("the model panicked: {0}")]
     Panicked(String),
+    /// The session has nothing left to run in, such as a process of its own; it was replaced.
+    #[error("the model was lost: {0}")]
+    Lost(String),
+}
+
+impl RunError {
+    /// Whether the session must not be used again.
+    pub fn ends_session(&self) -> bool {
+        matches!(self, Self::Panicked(_) | Self::Lost(_))
+    }
 }
 
 /// Why a request was not answered.
@@ -311,7 +321,9 @@ impl InferError {
             Self::QueueFull { .. } => ErrorKind::Overloaded,
             Self::TooLate { .. } => ErrorKind::TooLate,
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_)) => ErrorKind::Internal,
+            Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_) | RunError::Lost(_)) => {
+                ErrorKind::Internal
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::batching::{self, Settled};
 use super::{Engines, panic_message};
 use crate::budget::Budget;
 use crate::engine::{Batch, Contract, Model, Session};
-use crate::error::{LoadError, LoadErrorKind, RunError};
+use crate::error::{LoadError, LoadErrorKind};
 use crate::queue::{Sharing, run_checked, run_guarded};
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Example, Sample, compare};
@@ -98,10 +98,10 @@ fn prove(
         });
     }
     let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, sharing: Sharing::OFF }) };
-    let Settled { sharing, record: settled, has_panicked } =
+    let Settled { sharing, record: settled, has_ended } =
         batching::settle(spec, signature, &mut **session, &samples, &answered)?;
     component.record(|record| record.batching = Some(settled));
-    if has_panicked {
+    if has_ended {
         *session = open_session(model)?;
     }
     let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
@@ -122,7 +122,7 @@ fn warm_up(
             let is_right = signature.check_outputs(&batch, &outputs).is_ok();
             Ok(is_right.then(|| Example::new(signature, &batch, &outputs)))
         }
-        Err(error @ RunError::Panicked(_)) => Err(sample_failed(format!("warm-up with zeros: {error}"))),
+        Err(error) if error.ends_session() => Err(sample_failed(format!("warm-up with zeros: {error}"))),
         Err(error) => {
             tracing::warn!(%error, "warm-up with zeros failed; put a request that the model accepts into samples/");
             Ok(None)
