@@ -33,6 +33,8 @@ pub enum LoadErrorKind {
     DoesNotFit,
     /// The engine is not there.
     EngineMissing,
+    /// The model's own code failed while it was loaded.
+    ModelCode,
     /// The model could not answer a sample, or answered it wrongly.
     SampleFailed,
     /// The load did not finish before its deadline.
@@ -43,13 +45,14 @@ pub enum LoadErrorKind {
 
 impl LoadErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Configuration,
         Self::NotFound,
         Self::Corrupt,
         Self::Unsupported,
         Self::DoesNotFit,
         Self::EngineMissing,
+        Self::ModelCode,
         Self::SampleFailed,
         Self::TimedOut,
         Self::Internal,
@@ -64,6 +67,7 @@ impl LoadErrorKind {
             Self::Unsupported => "unsupported",
             Self::DoesNotFit => "does_not_fit",
             Self::EngineMissing => "engine_missing",
+            Self::ModelCode => "model_code",
             Self::SampleFailed => "sample_failed",
             Self::TimedOut => "timed_out",
             Self::Internal => "internal",

@@ -30,7 +30,7 @@ pub(super) struct Settled {
     /// The limits that hold.
     pub(super) sharing: Sharing,
     pub(super) record: BatchingRecord,
-    /// Whether the session panicked, and must not be used again.
+    /// Whether the session must not be used again.
     pub(super) has_ended: bool,
 }
 
@@ -84,10 +84,7 @@ fn proven(asked: Batching, trials: &[Trial], session: &mut dyn Session) -> Settl
         Ok(measured) => measured,
         Err(error) => {
             let has_ended = error.ends_session();
-            return Settled {
-                has_ended,
-                ..off(&format!("a sample's rows are not answered several times: {error}"))
-            };
+            return Settled { has_ended, ..off(&format!("a sample's rows are not answered several times: {error}")) };
         }
     };
     match (measured.first(), gain::choose(&measured), measured.last()) {
