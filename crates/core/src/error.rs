@@ -164,6 +164,12 @@ pub enum RunError {
     /// These inputs, though of the right shape, make no sense to the model: the caller's fault.
     #[error("the model refused the input: {0}")]
     InvalidInput(String),
+    /// Rows, though of the right shape, make no sense to the model: the caller's fault.
+    #[error("the model refused {}", refused(.rows))]
+    InvalidRows {
+        /// What is wrong with them; one entry at least.
+        rows: Vec<RowFault>,
+    },
     /// The engine failed.
     #[error("the model failed: {0}")]
     Failed(String),
@@ -173,6 +179,17 @@ pub enum RunError {
     /// The engine panicked; its session was replaced.
     #[error("the model panicked: {0}")]
     Panicked(String),
+}
+
+/// What is wrong with one row of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    /// The row's number in the request, from 0.
+    pub row: usize,
+    /// The field of the row: `.petal_length`, `.tags[2]`; empty where it is the row as a whole.
+    pub path: String,
+    /// What was expected, and what came.
+    pub message: String,
 }
 
 /// Why a request was not answered.
@@ -261,6 +278,8 @@ pub enum LookupError {
 pub enum ErrorKind {
     /// The request is wrong.
     InvalidRequest,
+    /// The request is well formed, but its rows are not what the model takes.
+    InvalidRows,
     /// The model or version is unknown.
     NotFound,
     /// The server or model does not answer now.
@@ -277,8 +296,9 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvalidRequest,
+        Self::InvalidRows,
         Self::NotFound,
         Self::Unavailable,
         Self::Overloaded,
@@ -291,6 +311,7 @@ impl ErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidRows => "invalid_rows",
             Self::NotFound => "not_found",
             Self::Unavailable => "unavailable",
             Self::Overloaded => "overloaded",
@@ -306,6 +327,7 @@ impl InferError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Request(_) | Self::Run(RunError::InvalidInput(_)) => ErrorKind::InvalidRequest,
+            Self::Run(RunError::InvalidRows { .. }) => ErrorKind::InvalidRows,
             Self::Lookup(_) => ErrorKind::NotFound,
             Self::NotReady { .. } => ErrorKind::Unavailable,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
@@ -313,6 +335,15 @@ impl InferError {
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
             Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_)) => ErrorKind::Internal,
         }
+    }
+}
+
+/// The first of the faults, and how many more there are.
+fn refused(rows: &[RowFault]) -> String {
+    let Some(RowFault { row, path, message }) = rows.first() else { return "the rows".to_owned() };
+    match rows.len() - 1 {
+        0 => format!("rows[{row}]{path}: {message}"),
+        more => format!("rows[{row}]{path}: {message}; and {more} more"),
     }
 }
 
