@@ -168,6 +168,12 @@ pub enum RunError {
     /// These inputs, though of the right shape, make no sense to the model: the caller's fault.
     #[error("the model refused the input: {0}")]
     InvalidInput(String),
+    /// Rows, though of the right shape, make no sense to the model: the caller's fault.
+    #[error("the model refused {}", refused(.rows))]
+    InvalidRows {
+        /// What is wrong with them; one entry at least.
+        rows: Vec<RowFault>,
+    },
     /// The engine failed.
     #[error("the model failed: {0}")]
     Failed(String),
@@ -187,6 +193,17 @@ impl RunError {
     pub fn ends_session(&self) -> bool {
         matches!(self, Self::Panicked(_) | Self::Lost(_))
     }
+}
+
+/// What is wrong with one row of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    /// The row's number in the request, from 0.
+    pub row: usize,
+    /// The field of the row: `.petal_length`, `.tags[2]`; empty where it is the row as a whole.
+    pub path: String,
+    /// What was expected, and what came.
+    pub message: String,
 }
 
 /// Why a request was not answered.
@@ -275,6 +292,8 @@ pub enum LookupError {
 pub enum ErrorKind {
     /// The request is wrong.
     InvalidRequest,
+    /// The request is well formed, but its rows are not what the model takes.
+    InvalidRows,
     /// The model or version is unknown.
     NotFound,
     /// The server or model does not answer now.
@@ -291,8 +310,9 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvalidRequest,
+        Self::InvalidRows,
         Self::NotFound,
         Self::Unavailable,
         Self::Overloaded,
@@ -305,6 +325,7 @@ impl ErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidRows => "invalid_rows",
             Self::NotFound => "not_found",
             Self::Unavailable => "unavailable",
             Self::Overloaded => "overloaded",
@@ -320,6 +341,7 @@ impl InferError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Request(_) | Self::Run(RunError::InvalidInput(_)) => ErrorKind::InvalidRequest,
+            Self::Run(RunError::InvalidRows { .. }) => ErrorKind::InvalidRows,
             Self::Lookup(_) => ErrorKind::NotFound,
             Self::NotReady { .. } => ErrorKind::Unavailable,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
@@ -329,6 +351,15 @@ impl InferError {
                 ErrorKind::Internal
             }
         }
+    }
+}
+
+/// The first of the faults, and how many more there are.
+fn refused(rows: &[RowFault]) -> String {
+    let Some(RowFault { row, path, message }) = rows.first() else { return "the rows".to_owned() };
+    match rows.len() - 1 {
+        0 => format!("rows[{row}]{path}: {message}"),
+        more => format!("rows[{row}]{path}: {message}; and {more} more"),
     }
 }
 

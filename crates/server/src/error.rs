@@ -54,6 +54,7 @@ pub enum ApiErrorKind {
 pub fn http_status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::InvalidRequest => StatusCode::BAD_REQUEST,
+        ErrorKind::InvalidRows => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Overloaded => StatusCode::TOO_MANY_REQUESTS,
@@ -71,7 +72,7 @@ pub fn grpc_failure(extensions: &Extensions) -> Option<i32> {
 /// `RESOURCE_EXHAUSTED`, which clients may try again after a while.
 pub fn grpc_code(kind: ErrorKind) -> Code {
     match kind {
-        ErrorKind::InvalidRequest => Code::InvalidArgument,
+        ErrorKind::InvalidRequest | ErrorKind::InvalidRows => Code::InvalidArgument,
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::Unavailable => Code::Unavailable,
         ErrorKind::Overloaded => Code::ResourceExhausted,
@@ -214,9 +215,9 @@ mod tests {
     #[test]
     fn every_kind_of_prediction_error_has_its_status() {
         let statuses: Vec<_> = ErrorKind::ALL.into_iter().map(|kind| http_status(kind).as_u16()).collect();
-        assert_eq!(statuses, [400, 404, 503, 429, 504, 504, 500]);
+        assert_eq!(statuses, [400, 422, 404, 503, 429, 504, 504, 500]);
         // Their numbers in `statuscodes.md` of grpc/grpc.
-        assert_eq!(ErrorKind::ALL.map(|kind| i32::from(grpc_code(kind))), [3, 5, 14, 8, 4, 4, 13]);
+        assert_eq!(ErrorKind::ALL.map(|kind| i32::from(grpc_code(kind))), [3, 3, 5, 14, 8, 4, 4, 13]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::engine::{Batch, Outputs, Session, share_rows};
 use crate::error::RunError;
 use crate::queue::{Sharing, run_checked};
 use crate::request::NamedTensor;
-use crate::sample::{Example, Mismatch, Sample, Tolerance, compare};
+use crate::sample::{Example, Mismatch, Sample, Tolerance, compare, named};
 use crate::signature::Signature;
 use crate::spec::{Batching, ModelSpec, SharedRuns};
 use crate::status::BatchingRecord;
@@ -146,16 +146,10 @@ fn together(trials: &[&Trial], signature: &Signature, session: &mut dyn Session)
     let outputs = run_checked(session, &batch, signature)?;
     let rows = batches.iter().map(|batch| batch.common_rows().unwrap_or_default());
     for (trial, own) in trials.iter().zip(share_rows(&outputs, rows)) {
-        compare(&named(&trial.outputs), &named(&own), &trial.tolerance)?;
+        let [alone, among] = [&trial.outputs, &own].map(|outputs| named(&signature.outputs, outputs));
+        compare(signature, &alone, &among, &trial.tolerance)?;
     }
     Ok(())
-}
-
-/// Outputs by position.
-fn named(outputs: &[Tensor]) -> Vec<NamedTensor> {
-    let named =
-        |(position, tensor): (usize, &Tensor)| NamedTensor { name: position.to_string(), tensor: tensor.clone() };
-    outputs.iter().enumerate().map(named).collect()
 }
 
 fn impossible(signature: &Signature) -> LoadError {
