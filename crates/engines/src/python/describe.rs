@@ -1,6 +1,6 @@
 //! From what a template says of its model to the model's signature.
 
-use loadonce_core::{Dim, LoadError, LoadErrorKind, Signature, TensorSpec};
+use loadonce_core::{Content, Dim, LoadError, LoadErrorKind, Signature, TensorSpec};
 
 use super::control::{Loaded, SpecText};
 
@@ -11,7 +11,7 @@ pub(super) fn signature(loaded: &Loaded) -> Result<Signature, LoadError> {
 }
 
 fn spec(text: &SpecText) -> Result<TensorSpec, LoadError> {
-    let SpecText { name, datatype, shape, columns, labels, .. } = text;
+    let SpecText { name, datatype, shape, columns, labels, json, schema } = text;
     let wrong = |detail: String| {
         let detail = format!("'{name}' is declared {detail}");
         LoadError::new(LoadErrorKind::Configuration, detail)
@@ -24,8 +24,12 @@ fn spec(text: &SpecText) -> Result<TensorSpec, LoadError> {
         Some(None) => return Err(wrong(format!("with shape {shape:?}; an axis is -1 or a length"))),
         Some(dims) => dims,
     };
+    let content = match json {
+        true => Content::Json { schema: schema.as_ref().map(|schema| schema.get().into()) },
+        false => Content::Bytes,
+    };
     let (columns, labels) = (columns.clone(), labels.clone());
-    Ok(TensorSpec { dims, columns, labels, ..TensorSpec::new(name, dtype, []) })
+    Ok(TensorSpec { dims, columns, labels, content, ..TensorSpec::new(name, dtype, []) })
 }
 
 fn dim(axis: i64) -> Option<Dim> {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use loadonce_core::tensor::raw;
-use loadonce_core::{Batch, LoadError, LoadErrorKind, Outputs, RunError, Tensor};
+use loadonce_core::{Batch, LoadError, LoadErrorKind, Outputs, RowFault, RunError, Tensor};
 
 use super::arena::Arena;
-use super::control::{Failure, Loaded, Readied, Refusal};
+use super::control::{Failure, FailureKind, Loaded, Readied, Refusal, RowRefusal};
 use super::frame::{self, FrameError, MOST_BYTES, Place, Placed, Said};
 use super::logs::{Runs, Writer, pump};
 use super::socket::Socket;
@@ -224,9 +224,10 @@ fn collect(output: Placed, datagram: &[u8], arena: &Arena) -> Result<Result<Tens
 
 fn refused(reason: &str) -> RunError {
     match serde_json::from_str::<Refusal>(reason) {
-        Ok(Refusal { message, rows }) => {
-            let rows = rows.iter().map(|row| format!("; row {}{}: {}", row.row, row.path, row.message));
-            RunError::InvalidInput(message + &rows.collect::<String>())
+        Ok(Refusal { message, rows }) if rows.is_empty() => RunError::InvalidInput(message),
+        Ok(Refusal { rows, .. }) => {
+            let rows = rows.into_iter().map(|RowRefusal { row, path, message }| RowFault { row, path, message });
+            RunError::InvalidRows { rows: rows.collect() }
         }
         Err(_) => RunError::InvalidInput(reason.to_owned()),
     }
@@ -242,7 +243,7 @@ fn failed(reason: &str) -> RunError {
 
 fn failure(reason: &str) -> Failure {
     serde_json::from_str(reason).unwrap_or_else(|_| Failure {
-        kind: super::control::FailureKind::default(),
+        kind: FailureKind::default(),
         message: reason.to_owned(),
         traceback: String::new(),
     })
