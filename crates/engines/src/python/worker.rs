@@ -12,6 +12,7 @@ use loadonce_core::{Batch, LoadError, LoadErrorKind, Outputs, RowFault, RunError
 use super::arena::Arena;
 use super::control::{Failure, FailureKind, Loaded, Readied, Refusal, RowRefusal};
 use super::frame::{self, FrameError, MOST_BYTES, Place, Placed, Said};
+use super::kernel;
 use super::logs::{Runs, Writer, pump};
 use super::socket::Socket;
 use super::template::{Template, internal};
@@ -28,6 +29,7 @@ pub(super) struct Worker {
     runs: Runs,
     run: u64,
     born: Instant,
+    _alive: Arc<()>,
 }
 
 /// What a worker is to be.
@@ -35,6 +37,8 @@ pub(super) struct Worker {
 pub(super) struct Wanted<'a> {
     pub(super) model: &'a Arc<str>,
     pub(super) number: u64,
+    /// A clone of it tells that the worker is there.
+    pub(super) alive: &'a Arc<()>,
     pub(super) arena_bytes: u64,
     /// Time to be ready; none where it loads a copy of its own.
     pub(super) deadline: Option<Duration>,
@@ -83,6 +87,7 @@ impl Worker {
             runs,
             run: 0,
             born: Instant::now(),
+            _alive: Arc::clone(wanted.alive),
         })
     }
 
@@ -104,34 +109,42 @@ impl Worker {
         Err(failed(format!("no worker could start: {}", self.explain(lost))))
     }
 
+    /// Runs a batch as [`Self::run`] does, and gives up once the process has had no processor time for `idle`.
+    pub(super) fn probe(&mut self, batch: &Batch, idle: Duration) -> Result<Result<Outputs, RunError>, Lost> {
+        self.attempt(batch, Patience::WhileBusy { idle })
+    }
+
     /// Runs a batch. The inner error leaves the worker as good as before.
     pub(super) fn run(&mut self, batch: &Batch, timeout: Duration) -> Result<Result<Outputs, RunError>, Lost> {
+        self.attempt(batch, Patience::For(timeout))
+    }
+
+    fn attempt(&mut self, batch: &Batch, patience: Patience) -> Result<Result<Outputs, RunError>, Lost> {
         self.run += 1;
         self.runs.begin(self.run);
         let asked = match frame::run(self.run, batch.inputs(), self.arena.capacity()) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(RunError::Failed(error.to_string()))),
         };
-        let deadline = Some(Instant::now() + timeout);
-        match self.exchange(&asked, deadline) {
+        match self.exchange(&asked, patience) {
             Ok(outcome) => Ok(outcome),
             Err(Stopped::Lost(lost)) => Err(self.gone(lost)),
-            Err(Stopped::Late) => Err(self.gone(Lost::Hung(timeout))),
+            Err(Stopped::Late) => Err(self.gone(Lost::Hung(patience.time()))),
             Err(Stopped::Closed) => Err(self.gone(Lost::Died(String::new()))),
         }
     }
 
-    fn exchange(
-        &mut self,
-        asked: &frame::Asked,
-        deadline: Option<Instant>,
-    ) -> Result<Result<Outputs, RunError>, Stopped> {
+    fn exchange(&mut self, asked: &frame::Asked, patience: Patience) -> Result<Result<Outputs, RunError>, Stopped> {
         for (offset, bytes) in &asked.arena {
             self.arena.write(*offset, bytes)?;
         }
         if self.channel.send(&asked.datagram).is_err() {
             return Err(Stopped::Closed);
         }
+        let deadline = match patience {
+            Patience::For(time) => Some(Instant::now() + time),
+            Patience::WhileBusy { idle } => self.wait_while_busy(idle).map(|()| None)?,
+        };
         let datagram = receive(&self.channel, &mut self.buffer, deadline)?;
         let said = frame::read(datagram, self.arena.capacity())?;
         match said {
@@ -142,6 +155,19 @@ impl Worker {
             Said::Refused { run, reason } if run == self.run => Ok(Err(refused(reason))),
             Said::Failed { run, reason } if run == self.run => Ok(Err(failed(reason))),
             other => Err(Stopped::Lost(Lost::Died(format!("said out of turn: {other:?}")))),
+        }
+    }
+
+    /// Waits for an answer as long as the process works for it.
+    fn wait_while_busy(&self, idle: Duration) -> io::Result<()> {
+        let mut ticks = kernel::ticks(self.pid);
+        loop {
+            match self.channel.wait(Some(Instant::now() + idle)) {
+                Err(error) if error.kind() == ErrorKind::TimedOut && kernel::ticks(self.pid) != ticks => {
+                    ticks = kernel::ticks(self.pid);
+                }
+                outcome => return outcome,
+            }
         }
     }
 
@@ -180,6 +206,21 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // One that does not hear this sees its channel close.
         let _ = self.channel.send(&frame::stop());
+    }
+}
+
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    For(Duration),
+    WhileBusy { idle: Duration },
+}
+
+impl Patience {
+    fn time(self) -> Duration {
+        match self {
+            Self::For(time) | Self::WhileBusy { idle: time } => time,
+        }
     }
 }
 
