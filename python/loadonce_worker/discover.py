@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import rows, signature
+from . import rows, signature, typed
 from .errors import ConfigurationError
 from .exchange import MakeExchange
 from .signature import Spec
@@ -68,7 +68,7 @@ def find(start: Start) -> Found:
     if inputs or outputs:
         has, lacks = ("inputs", "outputs") if inputs else ("outputs", "inputs")
         raise ConfigurationError(f"{description} declares {has} and no {lacks}")
-    return _of_rows(model, description, rows.PlainCodec())
+    return _of_rows(model, description)
 
 
 def of_tensors(
@@ -82,9 +82,10 @@ def of_tensors(
     return Found(model, description, "tensors", inputs, outputs, exchange)
 
 
-def _of_rows(model: Any, description: str, codec: rows.RowCodec) -> Found:
-    row, result = rows.specs(codec)
-    exchange = partial(rows.RowExchange, codec=codec)
+def _of_rows(model: Any, description: str) -> Found:
+    reader, writer = typed.reader_and_writer(model.predict, description)
+    row, result = rows.specs(reader, writer)
+    exchange = partial(rows.RowExchange, reader=reader, writer=writer)
     return Found(model, description, "rows", [row], [result], exchange)
 
 

@@ -63,10 +63,11 @@ def one_line(error: BaseException) -> str:
 
 
 def users_traceback(error: BaseException) -> str:
-    """The traceback of an exception, from the first line that is not ours."""
+    """The traceback of an exception, from the first line that is not ours, if any."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
+    trace = trace or error.__traceback__
     return "".join(traceback.format_exception(type(error), error, trace))
 
 

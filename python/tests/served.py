@@ -1,7 +1,7 @@
 """The server's side of the protocol, written once more for the tests.
 
-Starts real templates over real sockets, pipes and memory, and knows the frames from
-PROTOCOL, not from the package.
+Starts real templates over real sockets, pipes and memory. What the frames look like is
+said here again, so that a mistake in the package cannot hide.
 """
 
 from __future__ import annotations
