@@ -10,9 +10,10 @@ macro_rules! module {
 }
 
 /// The modules by name.
-pub(super) const MODULES: [(&str, &str); 16] = [
+pub(super) const MODULES: [(&str, &str); 18] = [
     ("loadonce_worker", module!("__init__")),
     ("loadonce_worker.channel", module!("channel")),
+    ("loadonce_worker.checks", module!("checks")),
     ("loadonce_worker.discover", module!("discover")),
     ("loadonce_worker.elements", module!("elements")),
     ("loadonce_worker.errors", module!("errors")),
@@ -26,6 +27,7 @@ pub(super) const MODULES: [(&str, &str); 16] = [
     ("loadonce_worker.template", module!("template")),
     ("loadonce_worker.tensors", module!("tensors")),
     ("loadonce_worker.threads", module!("threads")),
+    ("loadonce_worker.typed", module!("typed")),
     ("loadonce_worker.worker", module!("worker")),
 ];
 
