@@ -5,7 +5,7 @@ use std::path::Path;
 
 use loadonce_core::{LoadError, LoadErrorKind};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 /// The version of control and channel; a template of another one is refused.
 pub(super) const PROTOCOL: u32 = 1;
@@ -94,7 +94,7 @@ pub(super) struct SpecText {
     #[serde(default)]
     pub(super) json: bool,
     #[serde(default)]
-    pub(super) schema: Option<Box<RawValue>>,
+    pub(super) schema: Option<Value>,
 }
 
 /// Why a model could not be loaded, or not be run.
