@@ -35,7 +35,9 @@ pub(super) fn choose(asked: Option<&str>, surroundings: Surroundings<'_>, folder
 
 /// The interpreter of an environment, or the path itself where it is none.
 fn within(path: &Path) -> PathBuf {
-    if path.is_file() { path.to_owned() } else { path.join("bin/python") }
+    // The process starts in another folder; a link is kept, for an environment is known by it.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if path.is_file() { path } else { path.join("bin/python") }
 }
 
 #[cfg(test)]

@@ -49,6 +49,9 @@ pub(super) struct Wanted<'a> {
 pub(super) enum Lost {
     #[error("its worker {0}")]
     Died(String),
+    /// It never heard of the request.
+    #[error("its worker {0} before it was asked")]
+    Absent(String),
     #[error("it did not answer within {} ms, and its worker was killed", .0.as_millis())]
     Hung(Duration),
     #[error("its worker sent what is no answer ({0}), and was killed")]
@@ -139,7 +142,7 @@ impl Worker {
             self.arena.write(*offset, bytes)?;
         }
         if self.channel.send(&asked.datagram).is_err() {
-            return Err(Stopped::Closed);
+            return Err(Stopped::Lost(Lost::Absent(String::new())));
         }
         let deadline = match patience {
             Patience::For(time) => Some(Instant::now() + time),
@@ -175,6 +178,7 @@ impl Worker {
     fn gone(&self, lost: Lost) -> Lost {
         match lost {
             Lost::Died(said) if said.is_empty() => Lost::Died(self.template.end_of(self.number)),
+            Lost::Absent(_) => Lost::Absent(self.template.end_of(self.number)),
             other => {
                 self.template.kill(self.number);
                 other
