@@ -17,7 +17,7 @@ CLIPPY := cargo clippy --quiet --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
 # The cheapest first.
-STEPS := style fences deny lint doc unit operators conformance onnxruntime interop examples-check newuser openapi browser
+STEPS := style fences deny lint doc unit python operators conformance onnxruntime interop examples-check newuser openapi browser
 
 .PHONY: help test ci fmt release advisories fuzz bench $(STEPS)
 
@@ -65,6 +65,9 @@ doc: ## Build the documentation, private items too, without a warning
 unit: ## Run the tests of the crates, doc tests too, and of the benchmark's arithmetic
 	cargo test --workspace --locked --no-fail-fast
 	"$$PYTHON" -m unittest discover --quiet --start-directory bench/side
+
+python: ## Test the Python side of models in Python, with real processes
+	@tests/python.sh
 
 release: ## Build the program as users do
 	cargo build --release --locked -p loadonce

@@ -96,7 +96,8 @@ fetch_packages_data() {
 ruff() {
     local python
     python=$(python_with "$TESTS/requirements.txt")
-    RUFF_CACHE_DIR="$CACHE/ruff" "$python" -m ruff "$@" --config "$TESTS/ruff.toml" "$TESTS" "$TESTS/../examples" "$TESTS/../bench"
+    RUFF_CACHE_DIR="$CACHE/ruff" "$python" -m ruff "$@" --config "$TESTS/ruff.toml" "$TESTS" "$TESTS/../examples" "$TESTS/../bench" \
+        "$TESTS/../python"
 }
 
 cargo_deny() {

@@ -33,6 +33,8 @@ pub enum LoadErrorKind {
     DoesNotFit,
     /// The engine is not there.
     EngineMissing,
+    /// The model's own code failed while it was loaded.
+    ModelCode,
     /// The model could not answer a sample, or answered it wrongly.
     SampleFailed,
     /// The load did not finish before its deadline.
@@ -43,13 +45,14 @@ pub enum LoadErrorKind {
 
 impl LoadErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Configuration,
         Self::NotFound,
         Self::Corrupt,
         Self::Unsupported,
         Self::DoesNotFit,
         Self::EngineMissing,
+        Self::ModelCode,
         Self::SampleFailed,
         Self::TimedOut,
         Self::Internal,
@@ -64,6 +67,7 @@ impl LoadErrorKind {
             Self::Unsupported => "unsupported",
             Self::DoesNotFit => "does_not_fit",
             Self::EngineMissing => "engine_missing",
+            Self::ModelCode => "model_code",
             Self::SampleFailed => "sample_failed",
             Self::TimedOut => "timed_out",
             Self::Internal => "internal",
@@ -179,6 +183,16 @@ pub enum RunError {
     /// The engine panicked; its session was replaced.
     #[error("the model panicked: {0}")]
     Panicked(String),
+    /// The session has nothing left to run in, such as a process of its own; it was replaced.
+    #[error("the model was lost: {0}")]
+    Lost(String),
+}
+
+impl RunError {
+    /// Whether the session must not be used again.
+    pub fn ends_session(&self) -> bool {
+        matches!(self, Self::Panicked(_) | Self::Lost(_))
+    }
 }
 
 /// What is wrong with one row of a request.
@@ -350,7 +364,9 @@ impl InferError {
             Self::QueueFull { .. } => ErrorKind::Overloaded,
             Self::TooLate { .. } => ErrorKind::TooLate,
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_)) => ErrorKind::Internal,
+            Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_) | RunError::Lost(_)) => {
+                ErrorKind::Internal
+            }
         }
     }
 }

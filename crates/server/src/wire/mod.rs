@@ -13,7 +13,6 @@ mod wanted;
 mod parameters;
 pub(crate) mod rows;
 pub(crate) mod either;
-pub(crate) mod raw;
 pub mod grpc;
 pub mod v1;
 pub mod v2;

@@ -1,6 +1,7 @@
 //! Inference requests: messages, with tensors in typed or raw form.
 
 use bytes::Bytes;
+use loadonce_core::tensor::raw;
 use loadonce_core::{DType, InferRequest, NamedTensor, Parameter, Signature};
 use prost::Message as _;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
@@ -9,11 +10,11 @@ use super::contents;
 use super::proto::infer_parameter::ParameterChoice;
 use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferParameter, ModelInferRequest};
+use crate::wire::WireError;
 use crate::wire::parameters::{Parameters, refuse_shared_memory};
 use crate::wire::rows::{self, Place};
 use crate::wire::shape::shape;
 use crate::wire::wanted::{Head, Wanted};
-use crate::wire::{WireError, raw};
 
 /// What a request says of the form of its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

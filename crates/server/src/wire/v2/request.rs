@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use loadonce_core::tensor::raw;
 use loadonce_core::{DType, Dim, InferRequest, NamedTensor, Shape, Signature, Tensor, TensorSpec};
 use serde::Deserialize;
 
@@ -10,7 +11,7 @@ use super::parameters::{Values, parameters};
 use crate::wire::parameters::{count, refuse_shared_memory};
 use crate::wire::shape::shape;
 use crate::wire::wanted::{Head, Wanted};
-use crate::wire::{ArrayError, Raw, WireError, from_json, parse_pieces, raw, rows};
+use crate::wire::{ArrayError, Raw, WireError, from_json, parse_pieces, rows};
 
 /// How a body is to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
