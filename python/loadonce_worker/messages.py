@@ -22,7 +22,7 @@ _CUT = (("traceback", True), ("rows", False), ("message", False))
 
 def encode(fields: Mapping[str, Any]) -> bytes:
     """JSON in UTF-8; what no character is, such as half of a pair, is replaced."""
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=str)
     return text.encode("utf-8", "replace")
 
 

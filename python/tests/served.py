@@ -103,6 +103,15 @@ class Pipe:
         line, _, self.text = self.text.partition(b"\n")
         return line.decode()
 
+    def rest(self) -> str:
+        """All that comes until its writers have ended."""
+        while True:
+            wait_for(self.reader)
+            more = os.read(self.reader, 65536)
+            if not more:
+                return self.text.decode()
+            self.text += more
+
     def record(self) -> dict[str, Any]:
         """The next line, which must be a record of the package."""
         line = self.line()
