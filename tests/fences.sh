@@ -50,7 +50,7 @@ knows_only() {
 knows_only loadonce-core -- \
     axum hyper http h2 tonic tower reqwest serde_json toml prost rten onnx ort clap mio socket2 signal-hook-registry
 knows_only loadonce-engines loadonce-core -- \
-    axum hyper http h2 tonic tower reqwest serde_json toml clap
+    axum hyper http h2 tonic tower reqwest toml clap
 knows_only loadonce-lifespan loadonce-core -- \
     prost tonic rten onnx ort toml clap
 knows_only loadonce-server loadonce-core -- \

@@ -33,6 +33,8 @@ pub enum LoadErrorKind {
     DoesNotFit,
     /// The engine is not there.
     EngineMissing,
+    /// The model's own code failed while it was loaded.
+    ModelCode,
     /// The model could not answer a sample, or answered it wrongly.
     SampleFailed,
     /// The load did not finish before its deadline.
@@ -43,13 +45,14 @@ pub enum LoadErrorKind {
 
 impl LoadErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Configuration,
         Self::NotFound,
         Self::Corrupt,
         Self::Unsupported,
         Self::DoesNotFit,
         Self::EngineMissing,
+        Self::ModelCode,
         Self::SampleFailed,
         Self::TimedOut,
         Self::Internal,
@@ -64,6 +67,7 @@ impl LoadErrorKind {
             Self::Unsupported => "unsupported",
             Self::DoesNotFit => "does_not_fit",
             Self::EngineMissing => "engine_missing",
+            Self::ModelCode => "model_code",
             Self::SampleFailed => "sample_failed",
             Self::TimedOut => "timed_out",
             Self::Internal => "internal",
@@ -164,6 +168,12 @@ pub enum RunError {
     /// These inputs, though of the right shape, make no sense to the model: the caller's fault.
     #[error("the model refused the input: {0}")]
     InvalidInput(String),
+    /// Rows, though of the right shape, make no sense to the model: the caller's fault.
+    #[error("the model refused {}", RowFault::summary(.rows, "rows"))]
+    InvalidRows {
+        /// What is wrong with them; one entry at least.
+        rows: Vec<RowFault>,
+    },
     /// The engine failed.
     #[error("the model failed: {0}")]
     Failed(String),
@@ -173,6 +183,44 @@ pub enum RunError {
     /// The engine panicked; its session was replaced.
     #[error("the model panicked: {0}")]
     Panicked(String),
+    /// The session has nothing left to run in, such as a process of its own; it was replaced.
+    #[error("the model was lost: {0}")]
+    Lost(String),
+}
+
+impl RunError {
+    /// Whether the session must not be used again.
+    pub fn ends_session(&self) -> bool {
+        matches!(self, Self::Panicked(_) | Self::Lost(_))
+    }
+}
+
+/// What is wrong with one row of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    /// The row's number in the request, from 0.
+    pub row: usize,
+    /// The field of the row: `.petal_length`, `.tags[2]`; empty where it is the row as a whole.
+    pub path: String,
+    /// What was expected, and what came.
+    pub message: String,
+}
+
+impl RowFault {
+    /// The row and its field in a request that has its rows at that place: `instances[3].petal_length`.
+    pub fn path_in(&self, place: &str) -> String {
+        format!("{place}[{}]{}", self.row, self.path)
+    }
+
+    /// The first of the faults, and how many more there are.
+    pub fn summary(faults: &[Self], place: &str) -> String {
+        let Some(first) = faults.first() else { return place.to_owned() };
+        let text = format!("{}: {}", first.path_in(place), first.message);
+        match faults.len() - 1 {
+            0 => text,
+            more => format!("{text}; and {more} more"),
+        }
+    }
 }
 
 /// Why a request was not answered.
@@ -261,6 +309,8 @@ pub enum LookupError {
 pub enum ErrorKind {
     /// The request is wrong.
     InvalidRequest,
+    /// The request is well formed, but its rows are not what the model takes.
+    InvalidRows,
     /// The model or version is unknown.
     NotFound,
     /// The server or model does not answer now.
@@ -277,8 +327,9 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::InvalidRequest,
+        Self::InvalidRows,
         Self::NotFound,
         Self::Unavailable,
         Self::Overloaded,
@@ -291,6 +342,7 @@ impl ErrorKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidRows => "invalid_rows",
             Self::NotFound => "not_found",
             Self::Unavailable => "unavailable",
             Self::Overloaded => "overloaded",
@@ -306,12 +358,15 @@ impl InferError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Request(_) | Self::Run(RunError::InvalidInput(_)) => ErrorKind::InvalidRequest,
+            Self::Run(RunError::InvalidRows { .. }) => ErrorKind::InvalidRows,
             Self::Lookup(_) => ErrorKind::NotFound,
             Self::NotReady { .. } => ErrorKind::Unavailable,
             Self::QueueFull { .. } => ErrorKind::Overloaded,
             Self::TooLate { .. } => ErrorKind::TooLate,
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_)) => ErrorKind::Internal,
+            Self::Run(RunError::Failed(_) | RunError::Output(_) | RunError::Panicked(_) | RunError::Lost(_)) => {
+                ErrorKind::Internal
+            }
         }
     }
 }

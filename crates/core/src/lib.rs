@@ -48,12 +48,12 @@ pub mod testing;
 
 pub use self::budget::Budget;
 pub use self::engine::{Batch, Contract, Engine, Footprint, Model, Outputs, Session};
-pub use self::error::{ErrorKind, InferError, LoadError, LoadErrorKind, LookupError, RunError};
+pub use self::error::{ErrorKind, InferError, LoadError, LoadErrorKind, LookupError, RowFault, RunError};
 pub use self::progress::Progress;
 pub use self::queue::QueueLoad;
 pub use self::registry::Registry;
 pub use self::request::{InferRequest, InferResponse, NamedTensor, Parameter, SharedRun, Timing};
 pub use self::running::{ModelHandle, RunningModel};
-pub use self::signature::{Dim, FillValue, RequestError, Signature, TensorSpec};
+pub use self::signature::{Content, Dim, FillValue, RequestError, Signature, TensorSpec};
 pub use self::spec::{Batching, Limits, ModelFile, ModelSpec, SharedRuns};
 pub use self::tensor::{DType, Element, Shape, Strings, Tensor, TensorError};

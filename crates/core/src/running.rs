@@ -12,7 +12,7 @@ use tracing::Span;
 use crate::budget::Budget;
 use crate::engine::{Batch, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
-use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Sharing, Worker, unless_panicked};
+use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Sharing, Worker, unless_ended};
 use crate::request::{InferRequest, InferResponse, NamedTensor, Timing};
 use crate::sample::Example;
 use crate::signature::Signature;
@@ -187,7 +187,7 @@ impl ModelHandle {
     /// Runs a quick request where it arrived.
     fn run(&self, mut session: Box<dyn Session>, batch: &Batch) -> Result<Answer, RunError> {
         let (outcome, run) = self.0.queue.run(&mut *session, batch, self.signature());
-        self.0.queue.done(unless_panicked(session, &outcome), 1);
+        self.0.queue.done(unless_ended(session, &outcome), 1);
         let timing = Timing { queue: Duration::ZERO, run, shared: batch.own_run(), is_direct: true };
         outcome.map(|outputs| Answer { outputs, timing })
     }

@@ -150,25 +150,35 @@ impl ModelSpec {
     pub fn annotate(&self, signature: &Signature) -> Result<Signature, LoadError> {
         let mut signature = signature.clone();
         for (name, columns) in &self.columns {
-            let spec = declared("inputs", &mut signature.inputs, name)?;
+            let spec = declared(("inputs", "columns"), &mut signature.inputs, name)?;
             check_width("inputs", "columns", spec, columns.len())?;
             spec.columns.clone_from(columns);
         }
         for (name, value) in &self.missing {
-            let spec = declared("inputs", &mut signature.inputs, name)?;
+            let spec = declared(("inputs", "missing"), &mut signature.inputs, name)?;
             check_fill(spec, value)?;
             spec.missing = Some(value.clone());
         }
         for (name, labels) in &self.labels {
-            declared("outputs", &mut signature.outputs, name)?.labels.clone_from(labels);
+            declared(("outputs", "labels"), &mut signature.outputs, name)?.labels.clone_from(labels);
         }
         Ok(signature)
     }
 }
 
-/// The spec that `[TABLE.NAME]` of `model.toml` is about.
-fn declared<'a>(table: &str, specs: &'a mut [TensorSpec], name: &str) -> Result<&'a mut TensorSpec, LoadError> {
-    specs.iter_mut().find(|spec| spec.name == *name).ok_or_else(|| undeclared(table, name))
+/// The spec that a key of `[TABLE.NAME]` in `model.toml` is about. What such keys say of tensors, a schema says of JSON.
+fn declared<'a>(
+    (table, key): (&str, &str),
+    specs: &'a mut [TensorSpec],
+    name: &str,
+) -> Result<&'a mut TensorSpec, LoadError> {
+    let spec = specs.iter_mut().find(|spec| spec.name == *name).ok_or_else(|| undeclared(table, name))?;
+    if spec.content.is_json() {
+        let detail = format!("model.toml has '{key}' in [{table}.{name}], but the elements of '{name}' are JSON");
+        let error = LoadError::new(LoadErrorKind::Configuration, detail);
+        return Err(error.advise("remove it; the model itself says what a row has"));
+    }
+    Ok(spec)
 }
 
 fn undeclared(table: &str, name: &str) -> LoadError {

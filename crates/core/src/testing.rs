@@ -5,12 +5,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::engine::{Batch, Contract, Engine, Footprint, Model, Outputs, Session};
-use crate::error::{LoadError, LoadErrorKind, RunError};
+use crate::error::{LoadError, LoadErrorKind, RowFault, RunError};
 use crate::loader::{Chosen, Engines};
 use crate::progress::Progress;
-use crate::signature::{Dim, Signature, TensorSpec};
+use crate::signature::{Content, Dim, Signature, TensorSpec};
 use crate::spec::ModelSpec;
-use crate::tensor::{DType, Tensor};
+use crate::tensor::{DType, Shape, Tensor, TensorError};
 
 /// An engine whose models double their input: `x` FP32 `[batch,2]` to `y` FP32 `[batch,2]`.
 ///
@@ -42,6 +42,9 @@ pub struct Script {
     pub panics_together: bool,
     /// Does not claim that runs may block: then requests run where they arrive, and none may be told to wait.
     pub quick: bool,
+    /// Takes and gives JSON: each of the `rows` is the only element of an array in `predictions`. A row that holds one of
+    /// the `ROW` constants makes a run misbehave.
+    pub rows: bool,
 }
 
 /// What was done to a fake engine.
@@ -65,6 +68,15 @@ pub const TRIGGER_FAIL: f32 = -2.0;
 pub const TRIGGER_LOSE_ROW: f32 = -3.0;
 /// First element that makes a run wait for [`FakeEngine::open_gate`].
 pub const TRIGGER_WAIT: f32 = -4.0;
+
+/// In a row of JSON: it is refused, with `.refuse` as its field.
+pub const ROW_REFUSE: &str = "refuse";
+/// In a row of JSON: it has no answer.
+pub const ROW_LOSE: &str = "lose";
+/// In a row of JSON: the run waits for [`FakeEngine::open_gate`].
+pub const ROW_WAIT: &str = "wait";
+/// In a row of JSON: its answer is no JSON.
+pub const ROW_GARBLE: &str = "garble";
 
 #[derive(Debug, Default)]
 struct Gate {
@@ -98,7 +110,17 @@ impl FakeEngine {
         self.gate.changed.notify_all();
     }
 
-    /// The signature of its models.
+    /// The signature of its models that take JSON.
+    pub fn signature_of_rows() -> Signature {
+        let rows = |name: &str, schema: &str| TensorSpec {
+            content: Content::Json { schema: Some(schema.into()) },
+            ..TensorSpec::new(name, DType::Bytes, [Dim::ANY])
+        };
+        let (row, answer) = (r#"{"type":"object"}"#, r#"{"type":"array"}"#);
+        Signature { inputs: vec![rows("rows", row)], outputs: vec![rows("predictions", answer)] }
+    }
+
+    /// The signature of its other models.
     pub fn signature() -> Signature {
         let dims = [Dim::named("batch"), Dim::Fixed(2)];
         Signature {
@@ -152,7 +174,8 @@ impl Engine for FakeEngine {
             return Err(LoadError::new(kind, "the fake engine fails as it was told"));
         }
         progress.advance(self.script.bytes - self.script.bytes / 2);
-        Ok(Arc::new(FakeModel { engine: self.clone(), signature: Self::signature() }))
+        let signature = if self.script.rows { Self::signature_of_rows() } else { Self::signature() };
+        Ok(Arc::new(FakeModel { engine: self.clone(), signature }))
     }
 }
 
@@ -190,6 +213,9 @@ impl Session for FakeSession {
         let FakeEngine { script, counts, gate } = &self.engine;
         counts.runs.fetch_add(1, Ordering::SeqCst);
         let input = &batch.inputs()[0];
+        if script.rows {
+            return answer_rows(input, gate);
+        }
         let elements = input.as_slice::<f32>().map_err(|error| RunError::Failed(error.to_string()))?;
         let trigger = elements.first().copied().unwrap_or_default();
         assert!(trigger != TRIGGER_PANIC, "the fake model panics as it was told");
@@ -210,4 +236,24 @@ impl Session for FakeSession {
         }
         Ok(vec![output])
     }
+}
+
+fn answer_rows(input: &Tensor, gate: &Gate) -> Result<Outputs, RunError> {
+    let failed = |error: TensorError| RunError::Failed(error.to_string());
+    let rows: Vec<_> =
+        input.as_strings().map_err(failed)?.iter().map(|row| String::from_utf8_lossy(row).into_owned()).collect();
+    if rows.iter().any(|row| row.contains(ROW_WAIT)) {
+        gate.pass(|| false);
+    }
+    let refused = rows.iter().enumerate().filter(|(_, row)| row.contains(ROW_REFUSE));
+    let faults: Vec<_> = refused
+        .map(|(row, _)| RowFault { row, path: format!(".{ROW_REFUSE}"), message: "as it was told".to_owned() })
+        .collect();
+    if !faults.is_empty() {
+        return Err(RunError::InvalidRows { rows: faults });
+    }
+    let answered = rows.iter().filter(|row| !row.contains(ROW_LOSE));
+    let answers: Vec<_> =
+        answered.map(|row| if row.contains(ROW_GARBLE) { "[NaN".to_owned() } else { format!("[{row}]") }).collect();
+    Ok(vec![Tensor::from_strings(Shape::new([answers.len()]), answers).map_err(failed)?])
 }

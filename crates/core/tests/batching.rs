@@ -1,10 +1,9 @@
 //! Requests that share a run, and requests that run where they arrive.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use loadonce_core::loader::{LoadOptions, Models};
@@ -15,9 +14,7 @@ use loadonce_core::{
     Batching, InferError, InferResponse, LoadError, LoadErrorKind, ModelHandle, ModelSpec, RunError, SharedRuns,
 };
 
-use crate::support::{House, in_time, request, tensor};
-
-type Pending<'a> = Pin<Box<dyn Future<Output = Result<InferResponse, InferError>> + 'a>>;
+use crate::support::{House, Pending, ask_while_busy, in_time, poll, request, tensor};
 
 /// Batching that does not depend on what is measured at load.
 fn batching() -> Batching {
@@ -42,36 +39,14 @@ fn settled(house: &House) -> BatchingRecord {
     house.board.view().snapshot().components[0].record.batching.clone().unwrap()
 }
 
-/// Asks while the only session is busy, so that all wait, then lets everything go; the answers in the order asked.
+/// The answers to these rows when they wait together.
 async fn ask_together(
     fake: &FakeEngine,
     handle: &ModelHandle,
     asked: &[&[[f32; 2]]],
 ) -> Vec<Result<InferResponse, InferError>> {
-    let mut busy: Pending<'_> = Box::pin(handle.infer(request(&[[TRIGGER_WAIT, 0.0]])));
-    assert!(poll(&mut busy).is_pending());
-    in_time(async {
-        while handle.load().running == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let mut waiting: Vec<Pending<'_>> = Vec::new();
-    for rows in asked {
-        waiting.push(Box::pin(handle.infer(request(rows))));
-        assert!(waiting.last_mut().map(poll).unwrap().is_pending());
-    }
-    fake.open_gate();
-    busy.await.unwrap();
-    let mut answers = Vec::new();
-    for pending in waiting {
-        answers.push(in_time(pending).await);
-    }
-    answers
-}
-
-fn poll(pending: &mut Pending<'_>) -> Poll<Result<InferResponse, InferError>> {
-    pending.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    let asked = asked.iter().map(|rows| request(rows)).collect();
+    ask_while_busy(fake, handle, request(&[[TRIGGER_WAIT, 0.0]]), asked).await
 }
 
 #[tokio::test]
@@ -139,7 +114,7 @@ async fn a_delay_waits_for_a_full_run_and_not_longer_than_the_queue_is_open() {
 async fn a_model_whose_rows_have_a_say_in_each_others_answers_is_found_out() {
     let fake = FakeEngine::new(Script { mixes_rows: true, ..Script::default() });
     let (house, models) = load(&fake, batching()).await;
-    let difference = "output '0' has 3 at [0], expected 2";
+    let difference = "output 'y' has 3 at [0], expected 2";
     let reason = format!("rows are not answered alike together: {difference}");
     assert_eq!(settled(&house), BatchingRecord { max_rows: 1, reason });
     let asked: [&[[f32; 2]]; 2] = [&[[1.0, 2.0]], &[[3.0, 4.0]]];

@@ -116,7 +116,7 @@ async fn a_model_that_panics_again_and_again_fails_with_its_reason() {
         }
     })
     .await;
-    assert_eq!(error.to_string(), "model 'm' is not ready: the model panicked 5 times in a row");
+    assert_eq!(error.to_string(), "model 'm' is not ready: the model panicked or was lost 5 times in a row");
     assert!(!view.readiness().is_ready());
 }
 

@@ -6,4 +6,5 @@ mod batching;
 mod budget;
 mod handle;
 mod loading;
+mod rows;
 mod support;

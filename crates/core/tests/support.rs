@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use loadonce_core::loader::{Declared, Engines, LoadOptions, Loading, Models};
 use loadonce_core::status::{Board, Phase, ReadyRules};
 use loadonce_core::testing::FakeEngine;
-use loadonce_core::{DType, InferRequest, LoadError, ModelHandle, ModelSpec, NamedTensor, Shape, Tensor};
+use loadonce_core::{
+    DType, InferError, InferRequest, InferResponse, LoadError, ModelHandle, ModelSpec, NamedTensor, Shape, Tensor,
+};
 
 /// A state that has not come by then never does.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -62,6 +65,41 @@ pub(crate) async fn single(fake: &FakeEngine, queue: usize) -> (House, Models, M
     let models = house.start(vec![spec], LoadOptions::default()).finish().await.unwrap();
     let handle = models.running[0].handle();
     (house, models, handle)
+}
+
+pub(crate) type Pending<'a> = Pin<Box<dyn Future<Output = Result<InferResponse, InferError>> + 'a>>;
+
+pub(crate) fn poll(pending: &mut Pending<'_>) -> Poll<Result<InferResponse, InferError>> {
+    pending.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Asks while the only session is kept busy, so that all wait, then lets everything go; the answers in the order asked.
+pub(crate) async fn ask_while_busy(
+    fake: &FakeEngine,
+    handle: &ModelHandle,
+    busy: InferRequest,
+    asked: Vec<InferRequest>,
+) -> Vec<Result<InferResponse, InferError>> {
+    let mut busy: Pending<'_> = Box::pin(handle.infer(busy));
+    assert!(poll(&mut busy).is_pending());
+    in_time(async {
+        while handle.load().running == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut waiting: Vec<Pending<'_>> = Vec::new();
+    for request in asked {
+        waiting.push(Box::pin(handle.infer(request)));
+        assert!(waiting.last_mut().map(poll).unwrap().is_pending());
+    }
+    fake.open_gate();
+    busy.await.unwrap();
+    let mut answers = Vec::new();
+    for pending in waiting {
+        answers.push(in_time(pending).await);
+    }
+    answers
 }
 
 pub(crate) fn tensor(rows: &[[f32; 2]]) -> Tensor {

@@ -12,6 +12,7 @@
 //! | `lightgbm` | `lightgbm::LightGbm` | models that LightGBM saved |
 //! | `rten` | `rten_engine::Rten` | neural networks in ONNX |
 //! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
+//! | `python` | `python::Python` | Python code and pickled objects, in processes of the user's own interpreter |
 //!
 //! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
 //! with decision trees, or `boosted`, what the boosters share.
@@ -48,3 +49,6 @@ pub mod rten_engine;
 
 #[cfg(feature = "onnxruntime")]
 pub mod onnxruntime;
+
+#[cfg(feature = "python")]
+pub mod python;

@@ -81,7 +81,7 @@ fn v1_tells_broken_json_the_same_way() {
         (r#"{"instances":[1],"x":tru}"#, "expected ident at line 1 column 25"),
     ];
     for (body, expected) in cases {
-        let error = v1::decode_request(body.as_bytes(), &signature()).unwrap_err().to_string();
+        let error = v1::decode_request(&Bytes::copy_from_slice(body.as_bytes()), &signature()).unwrap_err().to_string();
         assert_eq!(error, format!("the body is not valid JSON: {expected}"), "{body}");
     }
 }
@@ -121,7 +121,7 @@ fn no_depth_and_no_bytes_end_the_process() {
             format!(r#"{{"instances":{deep}}}"#),
         ] {
             assert!(tensor(body.as_bytes()).is_err());
-            drop(v1::decode_request(body.as_bytes(), &signature()));
+            drop(v1::decode_request(&Bytes::copy_from_slice(body.as_bytes()), &signature()));
         }
     }
     let mut body = input("BYTES", r#"["a","b"]"#).into_bytes();

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use axum::Router;
 use http::StatusCode;
 use loadonce_core::testing::{FakeEngine, Script, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC, TRIGGER_WAIT};
-use loadonce_core::{ErrorKind, LoadErrorKind};
+use loadonce_core::{ErrorKind, LoadErrorKind, ModelSpec};
 use loadonce_server::wire::grpc::proto::infer_parameter::ParameterChoice;
 use loadonce_server::wire::grpc::proto::model_infer_request::InferInputTensor;
 use loadonce_server::wire::grpc::proto::{InferTensorContents, ModelInferRequest};
 use loadonce_server::{grpc_code, http_status};
 use serde_json::{Value, json};
+use tonic::Code;
 
 use crate::rpc::{choice, infer, typed};
 use crate::support::{Answer, Served, spec, v2};
@@ -78,10 +79,22 @@ impl Question {
         self
     }
 
+    /// A question to a model of that name that takes rows of JSON.
+    fn of_row(model: &str, row: &str) -> Self {
+        let bytes_contents = vec![row.to_owned().into()];
+        let contents = InferTensorContents { bytes_contents, ..InferTensorContents::default() };
+        let mut question = Self::with_input("BYTES", &[1], &json!([row]).to_string(), contents).to(model, None);
+        question.json["inputs"][0]["name"] = json!("rows");
+        "rows".clone_into(&mut question.message.inputs[0].name);
+        question
+    }
+
+    /// gRPC has fewer codes than HTTP has statuses.
     async fn ask(self, served: &Served) -> Outcome {
         let over_http = outcome(&served.post(&self.path, &self.json.to_string()).await);
         let over_grpc = ask_grpc(&served.router, self.message).await;
-        assert_eq!(over_http, over_grpc, "{}", self.json);
+        let in_codes = over_http.clone().map_err(|(status, text)| (code_of(status), text));
+        assert_eq!(in_codes, over_grpc, "{}", self.json);
         over_http
     }
 }
@@ -94,16 +107,19 @@ fn outcome(answer: &Answer) -> Outcome {
     Err((answer.status, in_common(&answer.error())))
 }
 
-async fn ask_grpc(router: &Router, message: ModelInferRequest) -> Outcome {
+/// The code of the errors that have that status.
+fn code_of(status: StatusCode) -> Code {
+    let mut kinds = ErrorKind::ALL.into_iter();
+    kinds.find(|kind| http_status(*kind) == status).map_or_else(|| panic!("{status}"), grpc_code)
+}
+
+async fn ask_grpc(router: &Router, message: ModelInferRequest) -> Result<Vec<f64>, (Code, String)> {
     match infer(router, message).await {
         Ok(answer) => {
             let contents = answer.outputs[0].contents.as_ref().unwrap();
             Ok(contents.fp32_contents.iter().map(|element| f64::from(*element)).collect())
         }
-        Err(status) => {
-            let kind = ErrorKind::ALL.into_iter().find(|kind| grpc_code(*kind) == status.code());
-            Err((kind.map_or_else(|| panic!("{status}"), http_status), in_common(status.message())))
-        }
+        Err(status) => Err((status.code(), in_common(status.message()))),
     }
 }
 
@@ -182,16 +198,19 @@ async fn right_questions_have_the_same_answer() {
 async fn wrong_questions_have_the_same_error() {
     let broken = FakeEngine::new(Script { fails: Some(LoadErrorKind::Corrupt), ..Script::default() });
     let fake = FakeEngine::default();
-    let served = Served::new([("broken", broken), ("m", fake.clone())]).await;
+    let rows = FakeEngine::new(Script { rows: true, ..Script::default() });
+    let fakes = [(spec("broken"), broken), (spec("m"), fake.clone()), (ModelSpec::new("rows", ""), rows)];
+    let served = Served::of(fakes).await;
     let mut cases = mistakes();
     let late = Question::of(&[TRIGGER_WAIT, 0.0]).with("timeout", ParameterChoice::Int64Param(1000));
     cases.extend([
-        (Question::right().to("none", None), "model 'none' is unknown; served are broken, m"),
+        (Question::right().to("none", None), "model 'none' is unknown; served are broken, m, rows"),
         (Question::right().to("m", Some("9")), "model 'm' has no version '9'"),
         (Question::right().to("broken", None), "model 'broken' is not ready: model 'broken': the fake engine fails"),
         (Question::of(&[TRIGGER_FAIL, 0.0]), "the model failed: as it was told"),
         (Question::of(&[TRIGGER_PANIC, 0.0]), "the model panicked"),
         (Question::of(&[TRIGGER_LOSE_ROW, 0.0]), "the model returned"),
+        (Question::of_row("rows", r#"{"refuse":1}"#), "inputs[0].data[0].refuse: as it was told"),
         (late, "model 'm' did not answer within 1 ms"),
     ]);
     let mut seen = BTreeSet::new();

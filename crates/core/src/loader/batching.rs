@@ -9,7 +9,7 @@ use crate::engine::{Batch, Outputs, Session, share_rows};
 use crate::error::RunError;
 use crate::queue::{Sharing, run_checked};
 use crate::request::NamedTensor;
-use crate::sample::{Example, Mismatch, Sample, Tolerance, compare};
+use crate::sample::{Example, Mismatch, Sample, Tolerance, compare, named};
 use crate::signature::Signature;
 use crate::spec::{Batching, ModelSpec, SharedRuns};
 use crate::status::BatchingRecord;
@@ -30,8 +30,8 @@ pub(super) struct Settled {
     /// The limits that hold.
     pub(super) sharing: Sharing,
     pub(super) record: BatchingRecord,
-    /// Whether the session panicked, and must not be used again.
-    pub(super) has_panicked: bool,
+    /// Whether the session must not be used again.
+    pub(super) has_ended: bool,
 }
 
 /// How rows that are answered together differ from the same rows alone.
@@ -66,8 +66,8 @@ pub(super) fn settle(
     match (differs(&trials, signature, session), asked.shared_runs) {
         (Some(difference), SharedRuns::Always) => Err(wrong(&difference)),
         (Some(difference), _) => {
-            let has_panicked = matches!(difference, Difference::Failure(RunError::Panicked(_)));
-            Ok(Settled { has_panicked, ..off(&format!("rows are not answered alike together: {difference}")) })
+            let has_ended = matches!(&difference, Difference::Failure(error) if error.ends_session());
+            Ok(Settled { has_ended, ..off(&format!("rows are not answered alike together: {difference}")) })
         }
         (None, SharedRuns::Always) => Ok(on(asked, Batching::MOST_ROWS, "model.toml says so")),
         (None, _) if trials.len() < 2 => Ok(off("it takes two samples of one shape to try it")),
@@ -83,11 +83,8 @@ fn proven(asked: Batching, trials: &[Trial], session: &mut dyn Session) -> Settl
     let measured = match gain::measure(session, sample, Batching::MOST_ROWS) {
         Ok(measured) => measured,
         Err(error) => {
-            let has_panicked = matches!(error, RunError::Panicked(_));
-            return Settled {
-                has_panicked,
-                ..off(&format!("a sample's rows are not answered several times: {error}"))
-            };
+            let has_ended = error.ends_session();
+            return Settled { has_ended, ..off(&format!("a sample's rows are not answered several times: {error}")) };
         }
     };
     match (measured.first(), gain::choose(&measured), measured.last()) {
@@ -107,12 +104,12 @@ fn on(asked: Batching, max_rows: usize, reason: &str) -> Settled {
     let rows = asked.max_rows.unwrap_or(max_rows);
     let record = BatchingRecord { max_rows: rows, reason: reason.to_owned() };
     let sharing = Sharing { rows, bytes: asked.max_bytes, delay: asked.max_delay };
-    Settled { sharing, record, has_panicked: false }
+    Settled { sharing, record, has_ended: false }
 }
 
 fn off(reason: &str) -> Settled {
     let record = BatchingRecord { max_rows: 1, reason: reason.to_owned() };
-    Settled { sharing: Sharing::OFF, record, has_panicked: false }
+    Settled { sharing: Sharing::OFF, record, has_ended: false }
 }
 
 /// Samples of the first one's shape, each with the answer that the model gave to it alone.
@@ -149,16 +146,10 @@ fn together(trials: &[&Trial], signature: &Signature, session: &mut dyn Session)
     let outputs = run_checked(session, &batch, signature)?;
     let rows = batches.iter().map(|batch| batch.common_rows().unwrap_or_default());
     for (trial, own) in trials.iter().zip(share_rows(&outputs, rows)) {
-        compare(&named(&trial.outputs), &named(&own), &trial.tolerance)?;
+        let [alone, among] = [&trial.outputs, &own].map(|outputs| named(&signature.outputs, outputs));
+        compare(signature, &alone, &among, &trial.tolerance)?;
     }
     Ok(())
-}
-
-/// Outputs by position.
-fn named(outputs: &[Tensor]) -> Vec<NamedTensor> {
-    let named =
-        |(position, tensor): (usize, &Tensor)| NamedTensor { name: position.to_string(), tensor: tensor.clone() };
-    outputs.iter().enumerate().map(named).collect()
 }
 
 fn impossible(signature: &Signature) -> LoadError {

@@ -7,14 +7,13 @@ use super::batching::{self, Settled};
 use super::{Engines, panic_message};
 use crate::budget::Budget;
 use crate::engine::{Batch, Contract, Model, Session};
-use crate::error::{LoadError, LoadErrorKind, RunError};
+use crate::error::{LoadError, LoadErrorKind};
 use crate::queue::{Sharing, run_checked, run_guarded};
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Example, Sample, compare};
-use crate::signature::{Dim, Signature, TensorSpec};
+use crate::signature::Signature;
 use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
-use crate::{Shape, Tensor};
 
 /// Loads, warms up and tests a model, says so on the board at each step, and starts its sessions.
 pub(super) fn load(
@@ -98,10 +97,10 @@ fn prove(
         });
     }
     let Some(session) = sessions.first_mut() else { return Ok(Proven { example: None, sharing: Sharing::OFF }) };
-    let Settled { sharing, record: settled, has_panicked } =
+    let Settled { sharing, record: settled, has_ended } =
         batching::settle(spec, signature, &mut **session, &samples, &answered)?;
     component.record(|record| record.batching = Some(settled));
-    if has_panicked {
+    if has_ended {
         *session = open_session(model)?;
     }
     let example = answered.into_iter().min_by_key(Example::byte_len).or(warmed);
@@ -116,13 +115,13 @@ fn warm_up(
     if let Some(sample) = sample {
         return answer(session, signature, sample).map(Some);
     }
-    let Some(batch) = zeros(signature) else { return Ok(None) };
+    let Some(batch) = Batch::zeros(signature) else { return Ok(None) };
     match run_guarded(session, &batch) {
         Ok(outputs) => {
             let is_right = signature.check_outputs(&batch, &outputs).is_ok();
             Ok(is_right.then(|| Example::new(signature, &batch, &outputs)))
         }
-        Err(error @ RunError::Panicked(_)) => Err(sample_failed(format!("warm-up with zeros: {error}"))),
+        Err(error) if error.ends_session() => Err(sample_failed(format!("warm-up with zeros: {error}"))),
         Err(error) => {
             tracing::warn!(%error, "warm-up with zeros failed; put a request that the model accepts into samples/");
             Ok(None)
@@ -134,7 +133,7 @@ fn warm_up(
 fn test(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> Result<(bool, Example), LoadError> {
     let example = answer(session, signature, sample)?;
     let Some(expected) = &sample.expected else { return Ok((false, example)) };
-    match compare(expected, &example.outputs, &sample.tolerance) {
+    match compare(signature, expected, &example.outputs, &sample.tolerance) {
         Ok(()) => Ok((true, example)),
         Err(mismatch) => Err(sample_failed(format!("sample '{}' was answered wrongly: {mismatch}", sample.name))
             .advise("correct the sample if it is wrong; otherwise this model file is not the one it was made for")),
@@ -148,20 +147,6 @@ fn answer(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> 
     let batch = signature.arrange(request.inputs).map_err(|error| failed(&error))?;
     let outputs = run_checked(session, &batch, signature).map_err(|error| failed(&error))?;
     Ok(Example::new(signature, &batch, &outputs))
-}
-
-/// One row of zeros for each input; none where a signature leaves the number of axes open.
-fn zeros(signature: &Signature) -> Option<Batch> {
-    let inputs = signature.inputs.iter().map(zero);
-    inputs.collect::<Option<_>>().map(Batch::new)
-}
-
-fn zero(spec: &TensorSpec) -> Option<Tensor> {
-    let axes = spec.dims.as_ref()?.iter().map(|dim| match dim {
-        Dim::Fixed(length) => *length,
-        Dim::Dynamic(_) => 1,
-    });
-    Tensor::zeros(spec.dtype, Shape::new(axes)).ok()
 }
 
 fn contract(spec: &ModelSpec, model: &dyn Model) -> Result<Contract, LoadError> {

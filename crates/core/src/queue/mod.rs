@@ -25,7 +25,7 @@ use self::pace::Pace;
 use self::state::{Next, State};
 
 pub(crate) use self::decide::Sharing;
-pub(crate) use self::worker::{Worker, run_checked, run_guarded, unless_panicked};
+pub(crate) use self::worker::{Worker, run_checked, run_guarded, unless_ended};
 
 /// A request on its way to a session, with all that the answer needs.
 #[derive(Debug)]

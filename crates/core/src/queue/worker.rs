@@ -52,7 +52,7 @@ impl Worker {
         let queue = arrived.elapsed();
         let (outcome, run) = self.queue.run(&mut *session, &batch, &self.signature);
         // First, so that whoever has the answer finds the request no longer in flight.
-        self.queue.done(unless_panicked(session, &outcome), 1);
+        self.queue.done(unless_ended(session, &outcome), 1);
         let timing = Timing { queue, run, shared: batch.own_run(), is_direct: false };
         // The caller may have left meanwhile; then nobody is there to be told.
         let _ = reply.send(outcome.map(|outputs| Answer { outputs, timing }));
@@ -61,7 +61,7 @@ impl Worker {
     fn answer_together(&self, mut session: Box<dyn Session>, jobs: Vec<Job>) {
         let started = Instant::now();
         let outcome = self.run_together(&mut *session, &jobs);
-        let session = unless_panicked(session, &outcome);
+        let session = unless_ended(session, &outcome);
         match outcome {
             Ok(outputs) => {
                 self.queue.done(session, jobs.len());
@@ -83,12 +83,12 @@ impl Worker {
 
     fn replace(&self, panics: u32) {
         if panics >= MAX_PANICS {
-            return self.give_up(&format!("the model panicked {panics} times in a row"));
+            return self.give_up(&format!("the model panicked or was lost {panics} times in a row"));
         }
         match catch_unwind(AssertUnwindSafe(|| self.model.open_session())) {
             Ok(Ok(session)) => self.queue.add(session),
-            Ok(Err(error)) => self.give_up(&format!("no new session after a panic: {error}")),
-            Err(panic) => self.give_up(&format!("no new session after a panic: {}", panic_message(&*panic))),
+            Ok(Err(error)) => self.give_up(&format!("no new session: {error}")),
+            Err(panic) => self.give_up(&format!("no new session: {}", panic_message(&*panic))),
         }
     }
 
@@ -114,9 +114,9 @@ fn share_out(jobs: Vec<Job>, outputs: &Outputs, started: Instant) {
     }
 }
 
-/// A session that panicked must not be used again.
-pub(crate) fn unless_panicked<T>(session: Box<dyn Session>, outcome: &Result<T, RunError>) -> Option<Box<dyn Session>> {
-    (!matches!(outcome, Err(RunError::Panicked(_)))).then_some(session)
+/// The session, if it may be used again.
+pub(crate) fn unless_ended<T>(session: Box<dyn Session>, outcome: &Result<T, RunError>) -> Option<Box<dyn Session>> {
+    (!outcome.as_ref().is_err_and(RunError::ends_session)).then_some(session)
 }
 
 /// Runs a session and turns its panic into an error; the session must not be used again after that.

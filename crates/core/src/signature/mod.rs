@@ -1,6 +1,7 @@
 //! Signatures: what a model takes and gives, and the check of a request against it.
 
 mod check;
+mod content;
 mod fill;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use crate::DType;
 
 pub use self::check::{OutputError, RequestError};
+pub use self::content::Content;
 pub use self::fill::FillValue;
 
 /// Length of one axis of a model's input or output.
@@ -35,6 +37,8 @@ pub struct TensorSpec {
     pub labels: Vec<String>,
     /// What stands for a value that a row of an input lacks; where there is none, such a row is refused.
     pub missing: Option<FillValue>,
+    /// What its elements are, if it is `BYTES`.
+    pub content: Content,
 }
 
 /// Names, dtypes and shapes of a model's inputs and outputs, in the order in which engines take and return them.
@@ -65,7 +69,7 @@ impl Dim {
 }
 
 impl TensorSpec {
-    /// A spec without columns, labels and fill value.
+    /// A spec without columns, labels and fill value, whose elements are what the dtype says.
     pub fn new(name: impl Into<String>, dtype: DType, dims: impl Into<Vec<Dim>>) -> Self {
         Self {
             name: name.into(),
@@ -74,6 +78,7 @@ impl TensorSpec {
             columns: Vec::new(),
             labels: Vec::new(),
             missing: None,
+            content: Content::Bytes,
         }
     }
 

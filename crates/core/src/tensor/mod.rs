@@ -6,6 +6,7 @@
 mod buffer;
 mod dtype;
 mod element;
+pub mod raw;
 mod shape;
 
 use std::ops::Range;

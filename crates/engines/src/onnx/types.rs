@@ -51,7 +51,7 @@ impl Port {
         match value_type.tensor_type.as_ref().and_then(|tensor| Some((tensor, dtype(tensor.elem_type?)?))) {
             Some((tensor, dtype)) => {
                 let dims = tensor.shape.as_ref().map(dims);
-                Self::Tensor(TensorSpec { name, dtype, dims, columns: Vec::new(), labels: Vec::new(), missing: None })
+                Self::Tensor(TensorSpec { dims, ..TensorSpec::new(name, dtype, []) })
             }
             None => Self::Other { name, type_name: type_text(value_type, 0) },
         }

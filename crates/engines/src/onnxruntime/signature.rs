@@ -48,14 +48,7 @@ fn inferred_spec(name: &str, inferred: &ValueType) -> Option<TensorSpec> {
     let ValueType::Tensor { ty, shape, .. } = inferred else { return None };
     let dims: Vec<_> = shape.iter().map(|length| usize::try_from(*length).map_or(Dim::ANY, Dim::Fixed)).collect();
     let dims = Some(dims).filter(|dims| !dims.is_empty());
-    Some(TensorSpec {
-        name: name.to_owned(),
-        dtype: dtype(*ty)?,
-        dims,
-        columns: Vec::new(),
-        labels: Vec::new(),
-        missing: None,
-    })
+    Some(TensorSpec { dims, ..TensorSpec::new(name, dtype(*ty)?, []) })
 }
 
 fn dtype(element: TensorElementType) -> Option<DType> {

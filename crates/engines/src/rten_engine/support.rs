@@ -56,7 +56,7 @@ pub(super) fn signature(summary: &Summary, model: &::rten::Model) -> Signature {
         Port::Tensor(spec) => spec.clone(),
         Port::Other { name, .. } => {
             let dtype = inferred_dtype(model, id);
-            TensorSpec { name: name.clone(), dtype, dims: None, columns: Vec::new(), labels: Vec::new(), missing: None }
+            TensorSpec { dims: None, ..TensorSpec::new(name, dtype, []) }
         }
     });
     Signature { inputs, outputs: outputs.collect() }

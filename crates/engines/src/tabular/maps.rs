@@ -27,15 +27,8 @@ pub(super) fn tensor_for(input: &Port, graph: &GraphProto) -> Result<TensorSpec,
     let vocabularies: Option<Vec<_>> = takers.into_iter().map(vocabulary).collect();
     match vocabularies.as_deref() {
         Some([first, others @ ..]) if others.iter().all(|other| other == first) => {
-            let dims = Some(vec![Dim::ANY, Dim::Fixed(first.len())]);
-            Ok(TensorSpec {
-                name: name.to_owned(),
-                dtype,
-                dims,
-                columns: distinct(first),
-                labels: Vec::new(),
-                missing: None,
-            })
+            let dims = [Dim::ANY, Dim::Fixed(first.len())];
+            Ok(TensorSpec { columns: distinct(first), ..TensorSpec::new(name, dtype, dims) })
         }
         _ => Err(refused("a tensor, or a map for DictVectorizer with one vocabulary")),
     }

@@ -79,12 +79,9 @@ fn output_spec(port: &Port, value: &Value, free_rows: bool) -> TensorSpec {
     let starts_free = matches!(dims.as_deref(), Some([Dim::Dynamic(_), ..]));
     let misleads = free_rows && starts_free && value.rows() != Rows::Along(0);
     TensorSpec {
-        name: port.name().to_owned(),
-        dtype: value.dtype,
         dims: dims.filter(|_| !misleads),
-        columns: Vec::new(),
         labels: value.labels.clone(),
-        missing: None,
+        ..TensorSpec::new(port.name(), value.dtype, [])
     }
 }
 

@@ -99,7 +99,7 @@ fn ask(session: &mut dyn Session, signature: &Signature, data_set: &DataSet, cas
     let outputs = session.run(&batch).map_err(|error| Outcome::RunFailed(error.to_string()))?;
     signature.check_outputs(&batch, &outputs).map_err(|error| Outcome::Wrong(error.to_string()))?;
     let got = answered(&signature.outputs, outputs);
-    compare(&expected, &got, &case.tolerance()).map_err(|mismatch| Outcome::Wrong(mismatch.to_string()))
+    compare(signature, &expected, &got, &case.tolerance()).map_err(|mismatch| Outcome::Wrong(mismatch.to_string()))
 }
 
 fn answered(specs: &[TensorSpec], outputs: Outputs) -> Vec<NamedTensor> {

@@ -148,9 +148,12 @@ struct EngineFlags {
     /// ONNX Runtime's library, its folder, auto to look for it, or off to do without [default: auto]
     #[arg(long, value_name = "PATH")]
     onnxruntime: Option<String>,
-    /// Python interpreter or environment in which to look for packages [default: the active one]
+    /// Python interpreter or environment, of models in Python and to look for packages in [default: the active one]
     #[arg(long, value_name = "PATH")]
     python: Option<String>,
+    /// Load pickled objects (model.joblib, model.pkl): that runs what the files say
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    allow_pickle: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -261,8 +264,8 @@ impl PathFlags {
 }
 
 impl EngineFlags {
-    fn flags(self) -> [(&'static str, Option<String>); 2] {
-        [("onnxruntime", self.onnxruntime), ("python", self.python)]
+    fn flags(self) -> [(&'static str, Option<String>); 3] {
+        [("onnxruntime", self.onnxruntime), ("python", self.python), ("allow_pickle", self.allow_pickle)]
     }
 }
 

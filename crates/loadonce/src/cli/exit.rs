@@ -19,6 +19,7 @@ pub(crate) enum Exit {
     StartupTimeout,
     Address,
     LoadTest,
+    ModelCode,
     Internal,
     Interrupted,
 }
@@ -38,11 +39,12 @@ Exit codes:
   17   startup took longer than --startup-timeout
   18   the address cannot be bound
   19   in a load test, a request was not answered rightly, or the server could not be asked
+  20   a model's own code failed while it was loaded
   70   internal error
   130  stopped before it was ready, without draining to the end, or before the end of a load test";
 
 impl Exit {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Fine,
         Self::Usage,
         Self::Configuration,
@@ -55,6 +57,7 @@ impl Exit {
         Self::StartupTimeout,
         Self::Address,
         Self::LoadTest,
+        Self::ModelCode,
         Self::Internal,
         Self::Interrupted,
     ];
@@ -73,6 +76,7 @@ impl Exit {
             Self::StartupTimeout => 17,
             Self::Address => 18,
             Self::LoadTest => 19,
+            Self::ModelCode => 20,
             Self::Internal => 70,
             Self::Interrupted => 130,
         }
@@ -93,6 +97,7 @@ impl From<LoadErrorKind> for Exit {
             LoadErrorKind::Unsupported => Self::Unsupported,
             LoadErrorKind::DoesNotFit => Self::DoesNotFit,
             LoadErrorKind::EngineMissing => Self::EngineMissing,
+            LoadErrorKind::ModelCode => Self::ModelCode,
             LoadErrorKind::SampleFailed => Self::SampleFailed,
             LoadErrorKind::TimedOut => Self::StartupTimeout,
             LoadErrorKind::Internal => Self::Internal,

@@ -20,8 +20,8 @@ impl Format {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("json" | "ubj") => Self::Native { name: "XGBoost's own format", engine: "xgboost" },
             Some("txt") => Self::Native { name: "LightGBM's own format", engine: "lightgbm" },
-            Some("joblib" | "pkl") => Self::Unread("a Python pickle"),
-            Some("py") => Self::Unread("Python code"),
+            Some("joblib" | "pkl") => Self::Native { name: "a pickled Python object", engine: "python" },
+            Some("py") => Self::Native { name: "Python code", engine: "python" },
             Some("pt" | "pth") => Self::Unread("PyTorch's own format"),
             _ => Self::Onnx,
         }

@@ -32,6 +32,11 @@ pub struct InstalledEngines {
 impl InstalledEngines {
     /// The engines that are part of this build.
     pub fn new() -> Self {
+        Self::embedded_with(&EngineOptions::default())
+    }
+
+    #[cfg_attr(not(feature = "python"), expect(unused_variables, reason = "of builds with the engine"))]
+    fn embedded_with(options: &EngineOptions) -> Self {
         Self {
             embedded: vec![
                 #[cfg(feature = "tabular")]
@@ -42,6 +47,11 @@ impl InstalledEngines {
                 Arc::new(loadonce_engines::lightgbm::LightGbm),
                 #[cfg(feature = "rten")]
                 Arc::new(loadonce_engines::rten_engine::Rten),
+                #[cfg(feature = "python")]
+                Arc::new(loadonce_engines::python::Python {
+                    allow_pickle: options.allow_pickle,
+                    interpreter: options.python.clone(),
+                }),
             ],
             #[cfg(feature = "onnxruntime")]
             onnx_runtime: None,

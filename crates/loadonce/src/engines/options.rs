@@ -12,6 +12,8 @@ pub struct EngineOptions {
     pub onnx_runtime: UseOnnxRuntime,
     /// The Python whose packages are looked at: an interpreter, or the folder of an environment.
     pub python: Option<PathBuf>,
+    /// Whether models may be pickled objects, whose loading runs what the file says.
+    pub allow_pickle: bool,
 }
 
 /// Whether to use ONNX Runtime, and which.
@@ -42,7 +44,7 @@ impl InstalledEngines {
         use loadonce_engines::onnxruntime::Surroundings;
 
         let configured = match &options.onnx_runtime {
-            UseOnnxRuntime::Off => return Self::new(),
+            UseOnnxRuntime::Off => return Self::embedded_with(options),
             UseOnnxRuntime::Auto => None,
             UseOnnxRuntime::At(path) => Some(path.clone()),
         };
@@ -59,13 +61,13 @@ impl InstalledEngines {
             path: paths("PATH"),
             library_path: paths("LD_LIBRARY_PATH"),
         };
-        Self::new().with_onnx_runtime(surroundings.search())
+        Self::embedded_with(options).with_onnx_runtime(surroundings.search())
     }
 
     /// The engines that are part of this build, which looks for no other.
     #[cfg(not(feature = "onnxruntime"))]
-    pub fn find(_options: &EngineOptions, _environment: &BTreeMap<String, String>) -> Self {
-        Self::new()
+    pub fn find(options: &EngineOptions, _environment: &BTreeMap<String, String>) -> Self {
+        Self::embedded_with(options)
     }
 
     /// One line for the start about a library that was found.

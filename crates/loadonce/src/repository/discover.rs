@@ -14,7 +14,7 @@ use super::{RepositoryError, RepositoryErrors};
 /// File names that make a folder a model, in the order in which they are looked for. Not every format has an engine yet;
 /// the engine's choice says so.
 const MODEL_FILES: [&str; 8] =
-    ["model.onnx", "model.json", "model.ubj", "model.txt", "model.joblib", "model.pkl", "model.py", "model.pt"];
+    ["model.onnx", "model.json", "model.ubj", "model.txt", "model.py", "model.joblib", "model.pkl", "model.pt"];
 
 /// Extensions that make a file in a repository a model of its own. A `.json` or a `.txt` there may be anything.
 const MODEL_EXTENSIONS: [&str; 2] = ["onnx", "ubj"];
@@ -136,12 +136,12 @@ impl Place {
             .as_ref()
             .map_or_else(|| Ok(ModelToml::default()), |folder| ModelToml::read(&folder.join("model.toml")))?;
         let mut spec = ModelSpec::new(&name, &file);
-        spec.version = version.or(keys.version).unwrap_or(spec.version);
+        spec.version = version.or_else(|| keys.version.clone()).unwrap_or(spec.version);
+        spec.options = keys.engine_options();
+        spec.limits = keys.limits();
         spec.file = ModelFile::new(file, keys.checksum);
         spec.engine = keys.engine;
         spec.contract = keys.contract;
-        spec.options = keys.options;
-        spec.limits = keys.limits.apply();
         spec.batching = keys.batching.apply();
         for (name, input) in keys.inputs {
             spec.missing.extend(input.missing.map(|value| (name.clone(), value)));

@@ -22,12 +22,27 @@ pub(super) struct ModelToml {
     #[serde(deserialize_with = "checksum")]
     pub(super) checksum: Option<String>,
     #[serde(deserialize_with = "options")]
-    pub(super) options: BTreeMap<String, String>,
+    options: BTreeMap<String, String>,
+    /// Options of Python models, which have keys of their own.
+    python: Option<Scalar>,
+    preload: Option<Scalar>,
+    retry: Option<Scalar>,
+    timeout: Option<Scalar>,
+    allow_version_skew: Option<Scalar>,
+    max_runs: Option<Scalar>,
+    max_age: Option<Scalar>,
+    max_private_bytes: Option<Scalar>,
+    env: BTreeMap<String, Scalar>,
+    workers: Option<usize>,
     pub(super) limits: LimitKeys,
     pub(super) batching: BatchingKeys,
     pub(super) inputs: BTreeMap<String, InputKeys>,
     pub(super) outputs: BTreeMap<String, OutputKeys>,
 }
+
+/// Text, a number or a truth, as text: its type is for the engine to judge.
+#[derive(Clone, Debug, PartialEq)]
+struct Scalar(String);
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,6 +82,7 @@ impl ModelToml {
     fn parse(text: &str) -> Result<Self, String> {
         let keys: Self = toml::from_str(text).map_err(|error| one_line(&error, text))?;
         keys.limits.check()?;
+        expect_count("workers", keys.workers, 1024)?;
         keys.batching.check()?;
         let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(input.columns.as_ref()?)?)));
         match twice {
@@ -76,9 +92,54 @@ impl ModelToml {
     }
 }
 
+impl ModelToml {
+    /// The options of the engine, from wherever they stand.
+    pub(super) fn engine_options(&self) -> BTreeMap<String, String> {
+        let keys = [
+            ("python", &self.python),
+            ("preload", &self.preload),
+            ("retry", &self.retry),
+            ("timeout", &self.timeout),
+            ("allow_version_skew", &self.allow_version_skew),
+            ("max_runs", &self.max_runs),
+            ("max_age", &self.max_age),
+            ("max_private_bytes", &self.max_private_bytes),
+        ];
+        let keys = keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.as_ref()?.0.clone())));
+        let env = self.env.iter().map(|(name, value)| (format!("env.{name}"), value.0.clone()));
+        let options = self.options.iter().map(|(key, value)| (key.clone(), value.clone()));
+        options.chain(keys).chain(env).collect()
+    }
+
+    /// The limits; a session of a Python model is a worker.
+    pub(super) fn limits(&self) -> Limits {
+        let limits = self.limits.apply();
+        Limits { sessions: self.workers.or(limits.sessions), ..limits }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = toml::Value::deserialize(deserializer)?;
+        let text = text(&value).ok_or_else(|| {
+            serde::de::Error::custom(format!("expected text, a number or a truth, got {}", value.type_str()))
+        })?;
+        Ok(Self(text))
+    }
+}
+
+/// The text of a single value.
+fn text(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => Some(value.to_string()),
+        _ => None,
+    }
+}
+
 impl LimitKeys {
     /// The limits with these overrides.
-    pub(super) fn apply(&self) -> Limits {
+    fn apply(&self) -> Limits {
         let defaults = Limits::default();
         Limits {
             queue: self.queue.unwrap_or(defaults.queue),
@@ -157,13 +218,10 @@ fn options<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
 fn flatten(prefix: &str, table: &toml::Table, options: &mut BTreeMap<String, String>) -> Result<(), String> {
     for (key, value) in table {
         let key = format!("{prefix}{key}");
-        match value {
-            toml::Value::Table(table) => flatten(&format!("{key}."), table, options)?,
-            toml::Value::String(text) => drop(options.insert(key, text.clone())),
-            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => {
-                options.insert(key, value.to_string());
-            }
-            other => {
+        match (value, text(value)) {
+            (toml::Value::Table(table), _) => flatten(&format!("{key}."), table, options)?,
+            (_, Some(text)) => drop(options.insert(key, text)),
+            (other, None) => {
                 return Err(format!("options.{key}: expected text, a number or a truth, got {}", other.type_str()));
             }
         }

@@ -11,6 +11,7 @@ use crate::error::ApiErrorKind;
 /// Errors of a prediction.
 pub(super) const PREDICTION: &[ApiErrorKind] = &[
     ApiErrorKind::Infer(ErrorKind::InvalidRequest),
+    ApiErrorKind::Infer(ErrorKind::InvalidRows),
     ApiErrorKind::Infer(ErrorKind::NotFound),
     ApiErrorKind::Infer(ErrorKind::Unavailable),
     ApiErrorKind::Infer(ErrorKind::Overloaded),
@@ -46,6 +47,7 @@ fn explain(kind: ApiErrorKind) -> &'static str {
         ApiErrorKind::Infer(ErrorKind::InvalidRequest) => {
             "the request is wrong: the text says where, and what was expected"
         }
+        ApiErrorKind::Infer(ErrorKind::InvalidRows) => "the model does not take these rows: the text says why",
         ApiErrorKind::Infer(ErrorKind::NotFound) => "the server has no such model or version",
         ApiErrorKind::Infer(ErrorKind::Unavailable) => "the server or the model is not ready",
         ApiErrorKind::Infer(ErrorKind::Overloaded) => "too many requests wait for the model",

@@ -64,7 +64,7 @@ impl Form {
     pub(super) fn write(&self, model: &str, inputs: &[NamedTensor]) -> Result<Written, WireError> {
         let model = segment(model);
         let Encoded { body, json_length } = match self.protocol {
-            Protocol::V1 => v1::encode_request(self.v1_format(), inputs).map(Encoded::json)?,
+            Protocol::V1 => v1::encode_request(self.v1_format(), &self.signature, inputs).map(Encoded::json)?,
             Protocol::V2 => v2::encode_request(inputs, false)?,
             Protocol::V2Binary => v2::encode_request(inputs, true)?,
         };
@@ -116,7 +116,8 @@ impl Right {
         let outputs = match &sample.expected {
             None => outputs,
             Some(expected) => {
-                compare(expected, &outputs, &tolerance).map_err(|mismatch| wrong(mismatch.to_string()))?;
+                compare(&form.signature, expected, &outputs, &tolerance)
+                    .map_err(|mismatch| wrong(mismatch.to_string()))?;
                 expected.clone()
             }
         };
@@ -132,7 +133,8 @@ impl Right {
         let wrong = |message: String| Fault { kind: FaultKind::Wrong, message };
         let outputs = self.form.read(&Bytes::copy_from_slice(answer.body), answer.head.framing);
         let outputs = outputs.map_err(|error| wrong(error.to_string()))?;
-        compare(&self.outputs, &outputs, &self.tolerance).map_err(|mismatch| wrong(mismatch.to_string()))
+        compare(&self.form.signature, &self.outputs, &outputs, &self.tolerance)
+            .map_err(|mismatch| wrong(mismatch.to_string()))
     }
 }
 

@@ -16,7 +16,13 @@ pub(super) fn start(format: LogFormat) {
         LogFormat::Text => LevelFilter::WARN,
         LogFormat::Json => LevelFilter::INFO,
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let mut filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    // Models in Python write under that name; what they print is meant to be seen.
+    if !filter.to_string().contains("python=")
+        && let Ok(models) = "python=info".parse()
+    {
+        filter = filter.add_directive(models);
+    }
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -200,4 +200,9 @@ pub(super) const KEYS: &[Key] = &[
         set: |settings, text| path(text).map(|value| settings.engines.python = Some(value)),
         show: |settings| settings.engines.python.as_deref().map(show_path),
     },
+    Key {
+        name: "allow_pickle",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.engines.allow_pickle = value),
+        show: |settings| Some(settings.engines.allow_pickle.to_string()),
+    },
 ];

@@ -1,14 +1,15 @@
 //! Inference responses: messages, with tensors in the form of the request's.
 
 use bytes::Bytes;
+use loadonce_core::tensor::raw;
 use loadonce_core::{InferResponse, NamedTensor, Tensor};
 
 use super::proto::ModelInferResponse;
 use super::proto::model_infer_response::InferOutputTensor;
 use super::{Form, contents};
+use crate::wire::WireError;
 use crate::wire::classification::classify;
 use crate::wire::v2::Answerer;
-use crate::wire::{WireError, raw};
 
 /// Makes a response a message. All outputs are raw or all are typed (`open_inference_grpc.proto`,
 /// `raw_output_contents`): raw if the inputs were, if one is asked for in binary form, or if one has no typed form.

@@ -1,11 +1,12 @@
 //! Inference responses: JSON, with tensors in it or behind it.
 
+use loadonce_core::tensor::raw;
 use loadonce_core::{InferResponse, NamedTensor, Signature, Tensor};
 
+use crate::wire::WireError;
 use crate::wire::classification::classify;
 use crate::wire::wanted::Wanted;
 use crate::wire::write::{self, scalar, separate, write_elements};
-use crate::wire::{WireError, raw};
 
 /// Which model answered.
 #[derive(Clone, Copy, Debug)]

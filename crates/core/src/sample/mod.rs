@@ -1,11 +1,13 @@
 //! Samples: stored requests with, where known, the right answer. They warm a model up and decide whether it is ready.
 
+mod json;
+
 use std::fmt;
 
 use crate::engine::Batch;
 use crate::error::LoadError;
 use crate::request::{InferRequest, NamedTensor};
-use crate::{DType, Element, Signature, Tensor, TensorSpec};
+use crate::{Content, DType, Element, Signature, Tensor, TensorSpec};
 
 /// A stored request of a model.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +54,8 @@ impl SampleSource for Vec<Sample> {
 }
 
 /// How far a floating-point answer may lie from the expected one: `|got - expected| <= absolute + relative * |expected|`.
-/// Integers, truth values and strings must be equal.
+/// Integers, truth values and strings must be equal. In JSON the same holds for each value, and a whole number is one
+/// without fraction and exponent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     /// In units of the answer.
@@ -93,7 +96,8 @@ impl Example {
     }
 }
 
-fn named(specs: &[TensorSpec], tensors: &[Tensor]) -> Vec<NamedTensor> {
+/// Tensors in the order of the specs, with their names.
+pub(crate) fn named(specs: &[TensorSpec], tensors: &[Tensor]) -> Vec<NamedTensor> {
     let named = specs.iter().zip(tensors);
     named.map(|(spec, tensor)| NamedTensor { name: spec.name.clone(), tensor: tensor.clone() }).collect()
 }
@@ -129,18 +133,30 @@ pub enum Mismatch {
     },
 }
 
-/// Compares an answer with the expected outputs; outputs that are not expected are not looked at.
-pub fn compare(expected: &[NamedTensor], got: &[NamedTensor], tolerance: &Tolerance) -> Result<(), Mismatch> {
+/// Compares an answer of a model with the expected outputs; outputs that are not expected are not looked at. Texts of
+/// JSON values are compared value by value, in the order in which they stand there.
+pub fn compare(
+    signature: &Signature,
+    expected: &[NamedTensor],
+    got: &[NamedTensor],
+    tolerance: &Tolerance,
+) -> Result<(), Mismatch> {
     for NamedTensor { name, tensor } in expected {
         let Some(answer) = got.iter().find(|output| output.name == *name) else {
             return Err(Mismatch::Missing(name.clone()));
         };
-        compare_tensors(name, tensor, &answer.tensor, tolerance)?;
+        let content = signature.output(name).map_or(&Content::Bytes, |(_, spec)| &spec.content);
+        compare_tensors(name, content, [tensor, &answer.tensor], tolerance)?;
     }
     Ok(())
 }
 
-fn compare_tensors(name: &str, expected: &Tensor, got: &Tensor, tolerance: &Tolerance) -> Result<(), Mismatch> {
+fn compare_tensors(
+    name: &str,
+    content: &Content,
+    [expected, got]: [&Tensor; 2],
+    tolerance: &Tolerance,
+) -> Result<(), Mismatch> {
     if (expected.dtype(), expected.shape()) != (got.dtype(), got.shape()) {
         let form = |tensor: &Tensor| format!("{} {}", tensor.dtype(), tensor.shape());
         return Err(Mismatch::Form { output: name.to_owned(), expected: form(expected), got: form(got) });
@@ -159,6 +175,7 @@ fn compare_tensors(name: &str, expected: &Tensor, got: &Tensor, tolerance: &Tole
         DType::Bf16 => first_far::<half::bf16>(expected, got, tolerance),
         DType::Fp32 => first_far::<f32>(expected, got, tolerance),
         DType::Fp64 => first_far::<f64>(expected, got, tolerance),
+        DType::Bytes if content.is_json() => first_other_json(expected, got, tolerance),
         DType::Bytes => first_other_string(expected, got),
     };
     match difference {
@@ -190,6 +207,15 @@ fn first_other_string(expected: &Tensor, got: &Tensor) -> Difference {
     first_difference(&quoted(expected), &quoted(got), |expected, got| expected == got)
 }
 
+fn first_other_json(expected: &Tensor, got: &Tensor, tolerance: &Tolerance) -> Difference {
+    let expected = expected.as_strings().unwrap_or_default().iter();
+    let mut pairs = expected.zip(got.as_strings().unwrap_or_default()).enumerate();
+    pairs.find_map(|(index, (expected, got))| {
+        let (expected, got) = json::difference(expected, got, tolerance)?;
+        Some((index, expected, got))
+    })
+}
+
 fn first_difference<T: fmt::Display>(expected: &[T], got: &[T], same: impl Fn(&T, &T) -> bool) -> Difference {
     let mut pairs = expected.iter().zip(got).enumerate();
     let (index, (expected, got)) = pairs.find(|(_, (expected, got))| !same(expected, got))?;
@@ -214,7 +240,8 @@ mod tests {
     }
 
     fn verdict(expected: &[NamedTensor], got: &[NamedTensor]) -> String {
-        compare(expected, got, &Tolerance::default())
+        let signature = Signature { inputs: vec![], outputs: vec![TensorSpec::new("y", DType::Fp32, [])] };
+        compare(&signature, expected, got, &Tolerance::default())
             .map_or_else(|mismatch| mismatch.to_string(), |()| "equal".to_owned())
     }
 

@@ -1,15 +1,16 @@
-//! The raw form of tensors, which the binary extension over HTTP and gRPC share (Triton's
-//! `extension_binary_data.md`, "Binary Tensor Data"): little-endian, row-major, one byte for a `BOOL`, and for each
-//! element of `BYTES` its length in four bytes before it.
+//! The raw form of tensors, in which they cross from one process to another (Triton's `extension_binary_data.md`, "Binary
+//! Tensor Data"): little-endian, row-major, one byte for a `BOOL`, and for each element of `BYTES` its length in four bytes
+//! before it.
 
 use bytes::{Buf as _, Bytes};
-use loadonce_core::{DType, Shape, Tensor};
+
+use super::{DType, Shape, Tensor};
 
 /// Reads the raw form. Elements of a fixed size share the buffer where they are aligned in it.
 ///
 /// # Errors
 /// What does not fit the dtype and shape, in words.
-pub(crate) fn decode(dtype: DType, shape: Shape, bytes: Bytes) -> Result<Tensor, String> {
+pub fn decode(dtype: DType, shape: Shape, bytes: Bytes) -> Result<Tensor, String> {
     let tensor = match dtype {
         DType::Bytes => {
             let strings = strings(bytes, &shape)?;
@@ -42,7 +43,7 @@ fn strings(mut bytes: Bytes, shape: &Shape) -> Result<Vec<Bytes>, String> {
 const LENGTH: usize = 4;
 
 /// Writes the raw form.
-pub(crate) fn encode(out: &mut Vec<u8>, tensor: &Tensor) {
+pub fn encode(out: &mut Vec<u8>, tensor: &Tensor) {
     if let Some(bytes) = tensor.as_bytes() {
         out.extend_from_slice(bytes);
     }
@@ -53,7 +54,7 @@ pub(crate) fn encode(out: &mut Vec<u8>, tensor: &Tensor) {
 }
 
 /// Bytes that the raw form takes.
-pub(crate) fn length(tensor: &Tensor) -> usize {
+pub fn length(tensor: &Tensor) -> usize {
     match tensor.as_strings() {
         Ok(strings) => strings.iter().map(|string| LENGTH + string.len()).sum(),
         Err(_) => tensor.byte_len(),

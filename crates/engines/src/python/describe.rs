@@ -1,0 +1,40 @@
+//! From what a template says of its model to the model's signature.
+
+use loadonce_core::{Content, Dim, LoadError, LoadErrorKind, Signature, TensorSpec};
+
+use super::control::{Loaded, SpecText};
+
+/// The signature; what cannot be one is an error.
+pub(super) fn signature(loaded: &Loaded) -> Result<Signature, LoadError> {
+    let specs = |texts: &[SpecText]| texts.iter().map(spec).collect::<Result<Vec<_>, _>>();
+    Ok(Signature { inputs: specs(&loaded.inputs)?, outputs: specs(&loaded.outputs)? })
+}
+
+fn spec(text: &SpecText) -> Result<TensorSpec, LoadError> {
+    let SpecText { name, datatype, shape, columns, labels, json, schema } = text;
+    let wrong = |detail: String| {
+        let detail = format!("'{name}' is declared {detail}");
+        LoadError::new(LoadErrorKind::Configuration, detail)
+            .advise("correct 'inputs' or 'outputs' of the model's class")
+    };
+    let dtype = datatype.parse().map_err(|error| wrong(format!("with {error}")))?;
+    let dims = shape.as_ref().map(|axes| axes.iter().map(|axis| dim(*axis)).collect::<Option<Vec<_>>>());
+    let dims = match dims {
+        None => None,
+        Some(None) => return Err(wrong(format!("with shape {shape:?}; an axis is -1 or a length"))),
+        Some(dims) => dims,
+    };
+    let content = match json {
+        true => Content::Json { schema: schema.as_ref().map(|schema| schema.to_string().into()) },
+        false => Content::Bytes,
+    };
+    let (columns, labels) = (columns.clone(), labels.clone());
+    Ok(TensorSpec { dims, columns, labels, content, ..TensorSpec::new(name, dtype, []) })
+}
+
+fn dim(axis: i64) -> Option<Dim> {
+    match axis {
+        -1 => Some(Dim::ANY),
+        length => usize::try_from(length).ok().map(Dim::Fixed),
+    }
+}

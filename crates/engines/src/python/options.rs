@@ -1,0 +1,116 @@
+//! What `model.toml` says to this engine.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
+
+/// Bytes of an arena unless the operator says otherwise; memory is taken only by what is written.
+const ARENA_BYTES: u64 = 256 << 20;
+
+/// The options of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Options {
+    /// The interpreter.
+    pub(super) python: Option<String>,
+    /// Whether the model is loaded before workers are forked: true makes it an error where that cannot be, and `None`
+    /// leaves it to what a probe shows.
+    pub(super) preload: Option<bool>,
+    /// Whether a run whose worker died is tried once more.
+    pub(super) retry: bool,
+    /// The time that a run may take before its worker is killed.
+    pub(super) timeout: Duration,
+    /// Whether a file of another version of its library is taken.
+    pub(super) allow_version_skew: bool,
+    pub(super) arena_bytes: u64,
+    /// The environment's variables besides those that every model gets.
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) recycling: Recycling,
+}
+
+/// What a worker may reach before it is replaced by a fresh one, though it is well.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Recycling {
+    pub(super) runs: Option<u64>,
+    pub(super) age: Option<Duration>,
+    pub(super) private_bytes: Option<u64>,
+}
+
+impl Options {
+    /// Reads the options; an unknown key or a value that cannot be is an error.
+    pub(super) fn read(spec: &ModelSpec) -> Result<Self, LoadError> {
+        let mut options = Self {
+            python: None,
+            preload: None,
+            retry: true,
+            timeout: spec.limits.timeout,
+            allow_version_skew: false,
+            arena_bytes: ARENA_BYTES,
+            env: BTreeMap::new(),
+            recycling: Recycling::default(),
+        };
+        for (key, value) in &spec.options {
+            options.set(key, value).map_err(|expected| {
+                LoadError::new(LoadErrorKind::Configuration, format!("{key} = {value:?} in model.toml: {expected}"))
+            })?;
+        }
+        Ok(options)
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+        match key {
+            "python" => self.python = Some(value.to_owned()),
+            "preload" => self.preload = Some(truth(value)?),
+            "retry" => self.retry = truth(value)?,
+            "timeout" => self.timeout = seconds(value)?,
+            "allow_version_skew" => self.allow_version_skew = truth(value)?,
+            "arena_bytes" => self.arena_bytes = count(value)?,
+            "max_runs" => self.recycling.runs = Some(count(value)?),
+            "max_age" => self.recycling.age = Some(seconds(value)?),
+            "max_private_bytes" => self.recycling.private_bytes = Some(count(value)?),
+            _ => match key.strip_prefix("env.") {
+                Some(name) => drop(self.env.insert(name.to_owned(), value.to_owned())),
+                None => {
+                    return Err("unknown, expected python, preload, retry, timeout, allow_version_skew, arena_bytes, \
+                                max_runs, max_age, max_private_bytes or env");
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+fn truth(value: &str) -> Result<bool, &'static str> {
+    value.parse().map_err(|_| "expected true or false")
+}
+
+fn count(value: &str) -> Result<u64, &'static str> {
+    value.parse().ok().filter(|count| *count > 0).ok_or("expected a whole number above 0")
+}
+
+fn seconds(value: &str) -> Result<Duration, &'static str> {
+    let seconds = value.parse().ok().filter(|seconds| *seconds > 0.0);
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or("expected seconds above 0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(options: &[(&str, &str)]) -> Result<Options, String> {
+        let mut spec = ModelSpec::new("m", "model.py");
+        spec.options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Options::read(&spec).map_err(|error| error.detail().to_owned())
+    }
+
+    #[test]
+    fn options_are_read_and_mistakes_named() {
+        let options =
+            read(&[("python", "python3.12"), ("retry", "false"), ("env.A", "1"), ("timeout", "0.5")]).unwrap();
+        assert_eq!((options.python.as_deref(), options.retry), (Some("python3.12"), false));
+        assert_eq!((options.env["A"].as_str(), options.timeout), ("1", Duration::from_millis(500)));
+        assert_eq!(read(&[("retry", "1")]).unwrap_err(), "retry = \"1\" in model.toml: expected true or false");
+        assert!(read(&[("max_runs", "0")]).is_err() && read(&[("timeout", "nan")]).is_err());
+        assert!(read(&[("pyton", "x")]).unwrap_err().contains("unknown, expected python"));
+    }
+}

@@ -1,0 +1,307 @@
+//! The owner of a template: a process that has loaded the model and forks its workers.
+//!
+//! A thread reads what the template tells, so that the end of a worker is known with its reason. The template ends its
+//! workers when its control socket closes, which the kernel does also for a server that was killed.
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, pipe};
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use loadonce_core::{LoadError, LoadErrorKind, Progress};
+
+use super::control::{Loaded, ModelPlace, Order, PROTOCOL, Told};
+use super::frame::MOST_BYTES;
+use super::interpreter::Interpreter;
+use super::logs::{Drained, Runs, Writer, pump};
+use super::options::Options;
+use super::socket::Socket;
+use super::sources::{BOOT, MODULES};
+
+/// Time for the interpreter to start and to say hello; nothing of the user's is imported in it.
+const HELLO: Duration = Duration::from_mins(1);
+
+/// Time for a process to be reaped once it is known to have ended, or for all of them to end when told.
+const END: Duration = Duration::from_secs(10);
+
+/// Time for the last lines of processes that have ended.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Between two looks at whether a load was cancelled.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Variables that a model's processes get from the server's environment; all others come from `model.toml`.
+const KEPT_VARIABLES: [&str; 12] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "PYTHONHOME",
+];
+
+/// Variables that keep libraries from starting threads, which would not survive a fork.
+const ONE_THREAD: [&str; 6] = [
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+];
+
+/// What it takes to start a template.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    pub(super) name: Arc<str>,
+    pub(super) file: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) interpreter: Interpreter,
+    pub(super) options: Options,
+}
+
+/// A running template. Dropping it ends the process and all workers.
+#[derive(Debug)]
+pub(super) struct Template {
+    process: Child,
+    shared: Arc<Shared>,
+    /// None before the model is loaded.
+    reader: Option<JoinHandle<()>>,
+    logs: Mutex<Vec<Drained>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    control: Socket,
+    ends: Mutex<Ends>,
+    changed: Condvar,
+}
+
+/// How processes ended.
+#[derive(Debug, Default)]
+struct Ends {
+    workers: HashMap<u64, String>,
+    template: bool,
+}
+
+impl Template {
+    /// Starts the process and waits until it has loaded the model, unless `preload` is false.
+    pub(super) fn start(launch: &Launch, preload: bool, progress: &Progress) -> Result<(Self, Loaded), LoadError> {
+        let (control, process, log) = spawn(launch)?;
+        let shared = Arc::new(Shared { control, ends: Mutex::default(), changed: Condvar::new() });
+        let mut template = Self { process, shared, reader: None, logs: Mutex::new(vec![log]) };
+        let loaded = template.greet(launch, preload, progress)?;
+        let shared = Arc::clone(&template.shared);
+        let reader = thread::Builder::new().name("python-ends".to_owned()).spawn(move || shared.read());
+        template.reader = Some(reader.map_err(|error| internal("cannot start a thread", error))?);
+        Ok((template, loaded))
+    }
+
+    fn greet(&mut self, launch: &Launch, preload: bool, progress: &Progress) -> Result<Loaded, LoadError> {
+        let mut buffer = vec![0; MOST_BYTES];
+        let hello = Instant::now() + HELLO;
+        self.send_modules().map_err(|error| internal("cannot send the worker's modules", error))?;
+        match self.told(&mut buffer, Some(hello), progress)? {
+            Told::Hello { protocol: PROTOCOL, python, executable } => {
+                tracing::debug!(model = &*launch.name, python, executable, "Python started");
+            }
+            other => return Err(unexpected(&other)),
+        }
+        let model = ModelPlace { name: &launch.name, file: &launch.file, folder: &launch.folder };
+        let allow_version_skew = launch.options.allow_version_skew;
+        let start = Order::Start { protocol: PROTOCOL, model, preload, allow_version_skew };
+        self.shared.order(&start, &[]).map_err(|error| internal("cannot order the load", error))?;
+        match self.told(&mut buffer, None, progress)? {
+            Told::Loaded(loaded) => Ok(loaded),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The modules of the worker package, one a datagram, and an empty one behind them.
+    fn send_modules(&self) -> io::Result<()> {
+        for (name, source) in MODULES {
+            self.shared.control.send(format!("{name}\0{source}").as_bytes())?;
+        }
+        self.shared.control.send(b"")
+    }
+
+    /// What the template tells next, a failure as an error.
+    fn told(&mut self, buffer: &mut [u8], deadline: Option<Instant>, progress: &Progress) -> Result<Told, LoadError> {
+        loop {
+            progress.go_on()?;
+            match self.shared.control.receive(buffer, Some(Instant::now() + LOOK)) {
+                Ok(Some(datagram)) => {
+                    return match serde_json::from_slice(datagram) {
+                        Ok(Told::Failed(failure)) => Err(failure.into_error()),
+                        Ok(told) => Ok(told),
+                        Err(error) => Err(internal("the template told something else than it may", error)),
+                    };
+                }
+                Ok(None) => return Err(self.ended()),
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                        return Err(LoadError::new(
+                            LoadErrorKind::TimedOut,
+                            format!("Python did not start within {} s", HELLO.as_secs()),
+                        ));
+                    }
+                }
+                Err(error) => return Err(internal("cannot read from the template", error)),
+            }
+        }
+    }
+
+    /// The error of a process that ended before it was done.
+    fn ended(&mut self) -> LoadError {
+        let how = match self.process.wait() {
+            Ok(status) => describe(status),
+            Err(error) => error.to_string(),
+        };
+        let detail = format!("the process that loads the model {how}");
+        LoadError::new(LoadErrorKind::ModelCode, detail).advise("the log has what it wrote")
+    }
+
+    /// Orders a worker, whose channel, arena, standard output and standard error these are.
+    pub(super) fn fork(&self, worker: u64, arena: u64, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.shared.order(&Order::Fork { worker, threads: 1, nice: 0, arena }, descriptors)
+    }
+
+    /// Kills a worker, if it is there.
+    pub(super) fn kill(&self, worker: u64) {
+        // Where the template is gone, so are its workers.
+        let _ = self.shared.order(&Order::Kill { worker }, &[]);
+    }
+
+    /// How a worker ended whose channel has closed.
+    pub(super) fn end_of(&self, worker: u64) -> String {
+        let ends = self.shared.wait_until(|ends| ends.template || ends.workers.contains_key(&worker));
+        match (ends.workers.get(&worker), ends.template) {
+            (Some(end), _) => end.clone(),
+            (None, true) => "ended with its template".to_owned(),
+            (None, false) => "closed its channel".to_owned(),
+        }
+    }
+
+    /// Sees to it that a worker's log is read to its end.
+    pub(super) fn keep(&self, log: Drained) {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.retain(|log| !log.is_over());
+        logs.push(log);
+    }
+
+    /// Whether the process has ended.
+    pub(super) fn is_gone(&self) -> bool {
+        self.shared.ends().template
+    }
+
+    /// The process.
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Template {
+    fn drop(&mut self) {
+        let _ = self.shared.order(&Order::Stop, &[]);
+        let has_ended = self.reader.is_some() && self.shared.wait_until(|ends| ends.template).template;
+        if !has_ended {
+            let _ = self.process.kill();
+        }
+        let _ = self.process.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        // What inherited a pipe from a worker may live on; then its log is left.
+        let deadline = Instant::now() + LAST_LINES;
+        let logs = self.logs.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for log in logs.iter() {
+            log.wait(deadline);
+        }
+    }
+}
+
+impl Shared {
+    fn order(&self, order: &Order<'_>, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let order = serde_json::to_vec(order)?;
+        if descriptors.is_empty() { self.control.send(&order) } else { self.control.send_with(&order, descriptors) }
+    }
+
+    /// Reads until the template ends.
+    fn read(&self) {
+        let mut buffer = vec![0; MOST_BYTES];
+        while let Ok(Some(datagram)) = self.control.receive(&mut buffer, None) {
+            match serde_json::from_slice(datagram) {
+                Ok(Told::Exited { worker, code, signal }) => {
+                    self.ends().workers.insert(worker, exited(code, signal));
+                    self.changed.notify_all();
+                }
+                Ok(_) => (),
+                Err(error) => tracing::warn!(%error, "a template told something else than it may"),
+            }
+        }
+        self.ends().template = true;
+        self.changed.notify_all();
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Ends> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_until(&self, done: impl Fn(&Ends) -> bool) -> MutexGuard<'_, Ends> {
+        let waited = self.changed.wait_timeout_while(self.ends(), END, |ends| !done(ends));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+fn spawn(launch: &Launch) -> Result<(Socket, Child, Drained), LoadError> {
+    let failed = |error: io::Error| internal("cannot make the sockets of a template", error);
+    let (control, stdin) = Socket::pair().map_err(failed)?;
+    let (log, output) = pipe().map_err(failed)?;
+    let Interpreter { program, named_by } = &launch.interpreter;
+    let mut command = Command::new(program);
+    command.args(["-c", BOOT]).current_dir(&launch.folder).env_clear();
+    command.envs(std::env::vars_os().filter(|(name, _)| KEPT_VARIABLES.iter().any(|kept| *kept == name)));
+    command.envs(ONE_THREAD.map(|name| (name, "1"))).envs(&launch.options.env);
+    command.stdin(stdin).stderr(output.try_clone().map_err(failed)?).stdout(output);
+    let process = command.spawn().map_err(|error| {
+        let detail = format!("cannot start Python as '{}', by {named_by}", program.display());
+        LoadError::new(LoadErrorKind::EngineMissing, detail)
+            .caused_by(error)
+            .advise("install Python 3.9 or newer, or name one with 'python' in model.toml")
+    })?;
+    // It holds the other ends of the socket and the pipe.
+    drop(command);
+    let writer = Writer { model: Arc::clone(&launch.name), worker: None, runs: Runs::default() };
+    Ok((control, process, pump(log, writer).map_err(failed)?))
+}
+
+fn exited(code: Option<i32>, signal: Option<i32>) -> String {
+    match (code, signal) {
+        (_, Some(9)) => "was killed (signal 9), as the kernel does when memory is short".to_owned(),
+        (_, Some(signal)) => format!("was ended by signal {signal}"),
+        (Some(code), None) => format!("exited with status {code}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+fn describe(status: ExitStatus) -> String {
+    exited(status.code(), std::os::unix::process::ExitStatusExt::signal(&status))
+}
+
+fn unexpected(told: &Told) -> LoadError {
+    LoadError::new(LoadErrorKind::Internal, format!("a template said out of turn: {told:?}"))
+}
+
+pub(super) fn internal(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> LoadError {
+    LoadError::new(LoadErrorKind::Internal, what).caused_by(error)
+}
