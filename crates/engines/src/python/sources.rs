@@ -10,7 +10,7 @@ macro_rules! module {
 }
 
 /// The modules by name.
-pub(super) const MODULES: [(&str, &str); 21] = [
+pub(super) const MODULES: [(&str, &str); 22] = [
     ("loadonce_worker", module!("__init__")),
     ("loadonce_worker.channel", module!("channel")),
     ("loadonce_worker.checks", module!("checks")),
@@ -22,6 +22,7 @@ pub(super) const MODULES: [(&str, &str); 21] = [
     ("loadonce_worker.exchange", module!("exchange")),
     ("loadonce_worker.frames", module!("frames")),
     ("loadonce_worker.loading", module!("loading")),
+    ("loadonce_worker.logs", module!("logs")),
     ("loadonce_worker.messages", module!("messages")),
     ("loadonce_worker.pickled", module!("pickled")),
     ("loadonce_worker.process", module!("process")),
