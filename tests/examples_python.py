@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from served import REPOSITORY, Answer, CheckError, Process, Server, ask, program
+from samples import prediction_path
+from served import REPOSITORY, Answer, CheckError, Process, Server, ask, expect, program
 
 MODELS = REPOSITORY / "examples" / "python"
 PAGE = REPOSITORY / "docs" / "from-fastapi.md"
@@ -37,11 +38,6 @@ MESSAGES = [
     {"text": "free " * 1000, "unknown": [1, {"nested": None}]},
 ]
 REFUSED = [{}, {"text": ""}, {"text": 7}, {"text": "a", "subject": None}]
-
-
-def expect(condition: object, otherwise: str) -> None:
-    if not condition:
-        raise CheckError(otherwise)
 
 
 def same(got: Any, right: Any) -> bool:
@@ -100,15 +96,13 @@ def answers_every_sample(address: str) -> None:
     files = sorted(MODELS.glob("*/samples/*.json"))
     expect(files, f"no sample in {MODELS}")
     for file in files:
-        sample, model = json.loads(file.read_text()), file.parents[1].name
-        request = sample["request"]
-        v2 = "inputs" in request
-        path = f"/v2/models/{model}/infer" if v2 else f"/v1/models/{model}:predict"
-        answer = post(address, path, request)
+        sample = json.loads(file.read_text())
+        path = prediction_path(file.parents[1].name, sample["request"])
+        answer = post(address, path, sample["request"])
         expect(answer.status == 200, f"{file}: {answer.status} {answer.text}")
-        got = answer.json()
         right = sample["response"]
-        got = {key: got[key] for key in right}
+        # An answer has also the model's name and version.
+        got = {key: answer.json().get(key) for key in right}
         expect(same(got, right), f"{file}: got {got}, expected {right}")
     print(f"  {len(files)} samples answered rightly")
 

@@ -24,6 +24,11 @@ class CheckError(Exception):
     """What the program did wrong, in words for the person who reads the log."""
 
 
+def expect(condition: object, otherwise: str) -> None:
+    if not condition:
+        raise CheckError(otherwise)
+
+
 def program() -> str:
     """The program under test: the release build, or what LOADONCE names."""
     path = os.environ.get(
