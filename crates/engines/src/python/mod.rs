@@ -85,6 +85,8 @@ impl Engine for Python {
                 .at(&file)
                 .advise("if you trust who made it, allow it with --allow-pickle"));
         }
+        spec.file.verify(progress)?;
+        spec.file.release();
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let virtual_env = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
         let surroundings =
