@@ -59,6 +59,12 @@ pub struct Python {
     pub allow_pickle: bool,
 }
 
+/// Whether these bytes are a frame of a worker that has an arena of that many bytes; for fuzzing.
+#[doc(hidden)]
+pub fn is_frame(datagram: &[u8], arena: u64) -> bool {
+    frame::read(datagram, arena).is_ok()
+}
+
 /// A model that a template has loaded.
 struct PythonModel {
     crew: Arc<Crew>,
