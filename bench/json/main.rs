@@ -96,7 +96,7 @@ fn read_v2<D: for<'de> Deserialize<'de>>(case: &str, datatype: &str, data: &str)
 }
 
 fn read_v1(case: &str, rows: &str) {
-    let body = format!(r#"{{"instances":{rows}}}"#).into_bytes();
+    let body = Bytes::from(format!(r#"{{"instances":{rows}}}"#));
     let signature = signature(DType::Fp32);
     let typed = || drop(black_box(serde_json::from_slice::<Rows<Image<f32>>>(&body).unwrap().instances));
     let ours = || drop(black_box(v1::decode_request(&body, &signature).unwrap()));

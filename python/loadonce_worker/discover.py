@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import rows, signature
+from . import pickled, rows, signature, typed
 from .errors import ConfigurationError
 from .exchange import MakeExchange
 from .signature import Spec
@@ -54,8 +54,38 @@ class Found:
 
 
 def find(start: Start) -> Found:
-    """Imports the model's file and makes the model, without calling its load()."""
+    """Makes the model of a file, without calling its load()."""
     sys.path.insert(0, str(start.folder))
+    if start.file.suffix in pickled.SUFFIXES:
+        return _of_estimator(start)
+    return _of_code(start)
+
+
+def _of_estimator(start: Start) -> Found:
+    """A pickled estimator, which is loaded by that."""
+    # numpy is there wherever an estimator can be.
+    from .estimator import EstimatorModel  # noqa: PLC0415
+
+    estimator = pickled.read_estimator(start.file, start.allow_version_skew)
+    model = EstimatorModel(estimator)
+    description = f"{type(estimator).__name__} in {start.file.name}"
+    inputs = _same_names(start.inputs, model.inputs, f"inputs of {description}")
+    outputs = _same_names(start.outputs, model.outputs, f"outputs of {description}")
+    return _of_tensors(model, description, inputs, outputs)
+
+
+def _same_names(given: list[Spec], found: list[Spec], where: str) -> list[Spec]:
+    """What model.toml says, which must be of what the estimator has."""
+    if not given:
+        return found
+    names = [spec.name for spec in found]
+    if [spec.name for spec in given] != names:
+        raise ConfigurationError(f"{where} are {', '.join(names)}; see model.toml")
+    return given
+
+
+def _of_code(start: Start) -> Found:
+    """The model's class in a user's file."""
     cls = _model_class(_import(start.file), start.file.name)
     description = f"class {cls.__name__} in {start.file.name}"
     if inspect.iscoroutinefunction(cls.predict):
@@ -64,14 +94,14 @@ def find(start: Start) -> Found:
     inputs = start.inputs or _declared(model, "inputs", description)
     outputs = start.outputs or _declared(model, "outputs", description)
     if inputs and outputs:
-        return of_tensors(model, description, inputs, outputs)
+        return _of_tensors(model, description, inputs, outputs)
     if inputs or outputs:
         has, lacks = ("inputs", "outputs") if inputs else ("outputs", "inputs")
         raise ConfigurationError(f"{description} declares {has} and no {lacks}")
-    return _of_rows(model, description, rows.PlainCodec())
+    return _of_rows(model, description)
 
 
-def of_tensors(
+def _of_tensors(
     model: Any, description: str, inputs: list[Spec], outputs: list[Spec]
 ) -> Found:
     """A model whose predict() takes and returns numpy arrays by name."""
@@ -82,9 +112,10 @@ def of_tensors(
     return Found(model, description, "tensors", inputs, outputs, exchange)
 
 
-def _of_rows(model: Any, description: str, codec: rows.RowCodec) -> Found:
-    row, result = rows.specs(codec)
-    exchange = partial(rows.RowExchange, codec=codec)
+def _of_rows(model: Any, description: str) -> Found:
+    reader, writer = typed.reader_and_writer(model.predict, description)
+    row, result = rows.specs(reader, writer)
+    exchange = partial(rows.RowExchange, reader=reader, writer=writer)
     return Found(model, description, "rows", [row], [result], exchange)
 
 

@@ -22,7 +22,7 @@ _CUT = (("traceback", True), ("rows", False), ("message", False))
 
 def encode(fields: Mapping[str, Any]) -> bytes:
     """JSON in UTF-8; what no character is, such as half of a pair, is replaced."""
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=str)
     return text.encode("utf-8", "replace")
 
 
@@ -63,10 +63,11 @@ def one_line(error: BaseException) -> str:
 
 
 def users_traceback(error: BaseException) -> str:
-    """The traceback of an exception, from the first line that is not ours."""
+    """The traceback of an exception, from the first line that is not ours, if any."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None and _is_ours(trace):
         trace = trace.tb_next
+    trace = trace or error.__traceback__
     return "".join(traceback.format_exception(type(error), error, trace))
 
 

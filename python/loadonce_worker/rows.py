@@ -2,50 +2,57 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from . import elements, frames
 from .channel import Channel
-from .errors import AnswerError
+from .errors import AnswerError, RequestError, RowError
 from .frames import Header, Tensor
 from .signature import FREE, Spec
 
 Schema = dict[str, Any]
 
 
-class RowCodec(Protocol):
-    """Turns the JSON of rows into what predict() takes, and its results into JSON."""
+class RowReader(Protocol):
+    """Turns the JSON of rows into what predict() takes."""
 
-    def decode(self, texts: list[bytes]) -> list[Any]:
-        """The rows; raises `RequestError` where the model's types do not allow them."""
-        ...
+    schema: Schema | None
 
-    def encode(self, results: Sequence[Any]) -> list[bytes]:
-        """The JSON of each result."""
-        ...
-
-    def schemas(self) -> tuple[Schema | None, Schema | None]:
-        """JSON Schema of a row and of a result, where they have types."""
+    def read(self, texts: list[bytes]) -> list[Any]:
+        """The rows; raises `RequestError` where the model's types forbid them."""
         ...
 
 
-def specs(codec: RowCodec) -> tuple[Spec, Spec]:
+class ResultWriter(Protocol):
+    """Turns results into JSON."""
+
+    schema: Schema | None
+
+    def write(self, results: Sequence[Any]) -> list[bytes]:
+        """The JSON of each; raises `AnswerError` where there is none."""
+        ...
+
+
+def specs(reader: RowReader, writer: ResultWriter) -> tuple[Spec, Spec]:
     """The signature of a model of rows."""
-    row, result = codec.schemas()
     return (
-        Spec("rows", "BYTES", (FREE,), json=True, schema=row),
-        Spec("predictions", "BYTES", (FREE,), json=True, schema=result),
+        Spec("rows", "BYTES", (FREE,), json=True, schema=reader.schema),
+        Spec("predictions", "BYTES", (FREE,), json=True, schema=writer.schema),
     )
 
 
 class RowExchange:
     """Turns frames into rows, and results into frames."""
 
-    def __init__(self, channel: Channel, codec: RowCodec) -> None:
+    def __init__(
+        self, channel: Channel, reader: RowReader, writer: ResultWriter
+    ) -> None:
         self._channel = channel
-        self._codec = codec
+        self._reader = reader
+        self._writer = writer
         self._rows = 0
 
     def read(self, header: Header) -> list[Any]:
@@ -58,7 +65,7 @@ class RowExchange:
         data = self._channel.buffer_of(tensor)[tensor.offset : end]
         texts = elements.unpack(data, tensor.shape)
         self._rows = len(texts)
-        return self._codec.decode(texts)
+        return self._reader.read(texts)
 
     def answer(self, run: int, returned: Any) -> None:
         """Checks what predict() returned, and sends it."""
@@ -67,7 +74,7 @@ class RowExchange:
             raise AnswerError(
                 f"predict returned {len(results)} results for {self._rows} rows"
             )
-        data = elements.pack(self._codec.encode(results))
+        data = elements.pack(self._writer.write(results))
         # Rows are copies, so an answer may take their place in the arena.
         place, _, _ = frames.places([len(data)], 0)
         begin, buffer = frames.payload_begin([1]), self._channel.outgoing
@@ -95,23 +102,60 @@ def _as_list(returned: Any) -> Sequence[Any]:
     )
 
 
-class PlainCodec:
-    """Rows and results without types: whatever JSON can say."""
+class PlainReader:
+    """Rows without a type: whatever JSON can say."""
 
-    def decode(self, texts: list[bytes]) -> list[Any]:
-        return [json.loads(text) for text in texts]
+    schema: Schema | None = None
 
-    def encode(self, results: Sequence[Any]) -> list[bytes]:
+    def read(self, texts: list[bytes]) -> list[Any]:
+        try:
+            return [parse(text) for text in texts]
+        except ValueError:
+            raise _not_json(texts) from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def parse(text: bytes) -> Any:
+    """The value of a row; a ValueError where its bytes are not JSON."""
+    try:
+        return _DECODER.decode(text.decode())
+    except RecursionError:
+        raise ValueError("JSON that is nested too deep") from None
+
+
+def _not_json(texts: list[bytes]) -> RequestError:
+    for row, text in enumerate(texts):
+        try:
+            parse(text)
+        except ValueError as error:  # noqa: PERF203
+            wrong = RowError(row, "", f"Invalid JSON: {error}")
+            return RequestError(f"row {row}: {wrong.message}", [wrong])
+    return RequestError("the rows are not JSON")
+
+
+class PlainWriter:
+    """Results without a type."""
+
+    schema: Schema | None = None
+
+    def write(self, results: Sequence[Any]) -> list[bytes]:
         return [encode_result(row, result) for row, result in enumerate(results)]
-
-    def schemas(self) -> tuple[Schema | None, Schema | None]:
-        return None, None
 
 
 def _plain(value: Any) -> Any:
     """What stands in JSON for a value that the encoder does not know."""
     if hasattr(value, "tolist"):
         return value.tolist()
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
     raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
@@ -121,7 +165,7 @@ _ENCODER = json.JSONEncoder(
 
 
 def encode_result(row: int, result: Any) -> bytes:
-    """The JSON of a result; numpy's arrays and numbers become lists and numbers."""
+    """The JSON of a result; what numpy, pydantic and dataclasses make is taken too."""
     try:
         return _ENCODER.encode(result).encode()
     except TypeError as error:

@@ -16,10 +16,11 @@ import time
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from . import errors, loading, messages, process, threads, worker
+from . import errors, loading, logs, messages, process, threads, worker
 from .discover import Start
 from .loading import Loaded
-from .worker import Task
+from .logs import Records
+from .worker import Origin, Task
 
 # How long workers have to end after `stop`, in seconds.
 _PATIENCE = 5.0
@@ -28,6 +29,7 @@ _PATIENCE = 5.0
 def main(control: socket.socket) -> NoReturn:
     """Loads the model that the server names and forks workers of it; never returns."""
     process.ignore_terminal()
+    records = logs.install()
     # The model's folder stays as it is: the server watches it.
     sys.dont_write_bytecode = True
     threads.set_environment(1)
@@ -36,7 +38,7 @@ def main(control: socket.socket) -> NoReturn:
         messages.send(control, _hello())
         received = messages.receive(control)
         if received is not None:
-            code = _serve(control, received[0])
+            code = _serve(control, received[0], records)
     except (BrokenPipeError, ConnectionResetError):
         pass  # The server is gone; nobody is left to tell.
     _end(code)
@@ -52,7 +54,7 @@ def _hello() -> dict[str, Any]:
     }
 
 
-def _serve(control: socket.socket, message: dict[str, Any]) -> int:
+def _serve(control: socket.socket, message: dict[str, Any], records: Records) -> int:
     """Loads and forks until the server has enough; returns the exit status."""
     loaded: Loaded | None = None
     try:
@@ -65,7 +67,7 @@ def _serve(control: socket.socket, message: dict[str, Any]) -> int:
     loading.freeze()
     deferred = {"type": "loaded", "form": "deferred"}
     messages.send(control, deferred if loaded is None else loaded.report)
-    Template(control, start, loaded).run()
+    Template(control, Origin(start, loaded, os.getpid(), records)).run()
     return 0
 
 
@@ -79,12 +81,9 @@ def _end(code: int) -> NoReturn:
 class Template:
     """The loaded model and the workers that were forked from it."""
 
-    def __init__(
-        self, control: socket.socket, start: Start, loaded: Loaded | None
-    ) -> None:
+    def __init__(self, control: socket.socket, origin: Origin) -> None:
         self._control = control
-        self._start = start
-        self._loaded = loaded
+        self._origin = origin
         self._pids: dict[int, int] = {}
         self._awake, self._waker = socket.socketpair()
 
@@ -126,12 +125,11 @@ class Template:
 
     def _fork(self, task: Task) -> None:
         process.flush()
-        template = os.getpid()
         pid = os.fork()
         if pid == 0:
             try:
                 self._forget()
-                worker.become_worker(task, self._start, self._loaded, template)
+                worker.become_worker(task, self._origin)
             finally:
                 os._exit(1)
         task.close()

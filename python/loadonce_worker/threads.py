@@ -33,7 +33,7 @@ def limit_pools(threads: int) -> None:
     """Sets the pools of libraries that are loaded already."""
     set_environment(threads)
     if importlib.util.find_spec("threadpoolctl") is not None:
-        import threadpoolctl  # type: ignore[import-untyped]  # noqa: PLC0415
+        import threadpoolctl  # noqa: PLC0415
 
         threadpoolctl.threadpool_limits(limits=threads)
     torch = sys.modules.get("torch")

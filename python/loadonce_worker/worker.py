@@ -6,6 +6,7 @@ import os
 import socket
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from .channel import Channel
 from .discover import Start
 from .errors import RequestError
 from .loading import Loaded
+from .logs import Records
 
 
 @dataclass(frozen=True)
@@ -41,17 +43,22 @@ class Task:
             os.close(descriptor)
 
 
-def become_worker(
-    task: Task, start: Start, loaded: Loaded | None, parent: int
-) -> NoReturn:
-    """Is a worker until the server stops it, and ends the process.
+@dataclass(frozen=True)
+class Origin:
+    """What a worker has from its template; without a model, it loads its own copy."""
 
-    Without a model that is `loaded` already, loads a copy of its own.
-    """
+    start: Start
+    loaded: Loaded | None
+    template: int
+    records: Records
+
+
+def become_worker(task: Task, origin: Origin) -> NoReturn:
+    """Is a worker until the server stops it, and ends the process."""
     code = 1
     try:
-        _set_up(task, parent)
-        code = _serve(task, start, loaded)
+        _set_up(task, origin)
+        code = _serve(task, origin)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -60,8 +67,9 @@ def become_worker(
         os._exit(code)
 
 
-def _set_up(task: Task, parent: int) -> None:
-    process.die_with(parent)
+def _set_up(task: Task, origin: Origin) -> None:
+    process.die_with(origin.template)
+    origin.records.after_fork()
     process.ignore_terminal()
     os.dup2(task.stdout, 1)
     os.dup2(task.stderr, 2)
@@ -70,15 +78,16 @@ def _set_up(task: Task, parent: int) -> None:
     process.yield_to_others(task.nice)
 
 
-def _serve(task: Task, start: Start, loaded: Loaded | None) -> int:
+def _serve(task: Task, origin: Origin) -> int:
     connection = socket.socket(fileno=task.channel)
     channel = Channel(connection, task.arena, task.arena_size)
     os.close(task.arena)
     ready: dict[str, Any] = {"pid": os.getpid()}
+    loaded = origin.loaded
     try:
         if loaded is None:
             threads.set_environment(task.threads)
-            loaded = loading.load(start, task.threads)
+            loaded = loading.load(origin.start, task.threads)
             ready["loaded"] = loaded.report
         else:
             threads.limit_pools(task.threads)
@@ -88,12 +97,14 @@ def _serve(task: Task, start: Start, loaded: Loaded | None) -> int:
         channel.send_text(frames.FAILED, 0, errors.load_report(error))
         return 1
     channel.send_text(frames.READY, 0, ready)
-    _answer_runs(channel, loaded)
+    # The server may be gone before an answer; that is an end of file like any other.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        _answer_runs(channel, loaded, origin.records)
     loading.call(loaded.found.model, "stop")
     return 0
 
 
-def _answer_runs(channel: Channel, loaded: Loaded) -> None:
+def _answer_runs(channel: Channel, loaded: Loaded, records: Records) -> None:
     exchange = loaded.found.exchange(channel)
     predict = loaded.found.model.predict
     while True:
@@ -102,11 +113,17 @@ def _answer_runs(channel: Channel, loaded: Loaded) -> None:
             return
         if header.kind != frames.RUN:
             raise frames.FrameError(f"a frame of kind {header.kind} from the server")
+        records.run = header.run
         try:
-            exchange.answer(header.run, predict(exchange.read(header)))
+            returned = predict(exchange.read(header))
+            # Before the answer, so that the log of a run is there when it is over.
+            records.end_run()
+            exchange.answer(header.run, returned)
         except frames.FrameError:
             raise
         except RequestError as error:
+            records.end_run()
             channel.send_text(frames.REFUSED, header.run, error.report())
         except BaseException as error:
+            records.end_run()
             channel.send_text(frames.FAILED, header.run, errors.fault_report(error))

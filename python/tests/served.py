@@ -1,7 +1,7 @@
 """The server's side of the protocol, written once more for the tests.
 
-Starts real templates over real sockets, pipes and memory, and knows the frames from
-PROTOCOL, not from the package.
+Starts real templates over real sockets, pipes and memory. What the frames look like is
+said here again, so that a mistake in the package cannot hide.
 """
 
 from __future__ import annotations
@@ -102,6 +102,15 @@ class Pipe:
             self.text += more
         line, _, self.text = self.text.partition(b"\n")
         return line.decode()
+
+    def rest(self) -> str:
+        """All that comes until its writers have ended."""
+        while True:
+            wait_for(self.reader)
+            more = os.read(self.reader, 65536)
+            if not more:
+                return self.text.decode()
+            self.text += more
 
     def record(self) -> dict[str, Any]:
         """The next line, which must be a record of the package."""

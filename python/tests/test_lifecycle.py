@@ -138,6 +138,22 @@ def test_a_worker_finishes(load, how, tmp_path):
     assert (tmp_path / "stopped").exists()
 
 
+def test_a_worker_whose_answer_nobody_wants_finishes(load, tmp_path):
+    template = load(PIDS)
+    worker = template.worker()
+    (tmp_path / "gate").mkdir()
+    worker.send_run(
+        json_rows(
+            ["[time.sleep(0.001) for _ in iter(lambda: os.path.exists('gate'), 0)]"]
+        )
+    )
+    worker.channel.close()
+    (tmp_path / "gate").rmdir()
+    assert template.receive("exited")["code"] == 0
+    assert (tmp_path / "stopped").exists()
+    assert worker.stderr.rest() == ""
+
+
 def test_a_worker_answers_what_came_before_the_stop(load):
     worker = load(PIDS).worker()
     worker.send_run(json_rows(["1 + 1"]))

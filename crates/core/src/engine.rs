@@ -9,7 +9,7 @@ use crate::error::{LoadError, RunError};
 use crate::progress::Progress;
 use crate::request::SharedRun;
 use crate::spec::ModelSpec;
-use crate::{Signature, Tensor};
+use crate::{Dim, Shape, Signature, Tensor, TensorSpec};
 
 /// Turns a model's files into a loaded model.
 pub trait Engine: Send + Sync {
@@ -143,6 +143,12 @@ impl Batch {
         Self { inputs, byte_len }
     }
 
+    /// One row of zeros for each input; none where a signature leaves the number of axes open, or an input holds JSON,
+    /// which an empty text is not.
+    pub fn zeros(signature: &Signature) -> Option<Self> {
+        signature.inputs.iter().map(zero).collect::<Option<_>>().map(Self::new)
+    }
+
     /// The inputs.
     pub fn inputs(&self) -> &[Tensor] {
         &self.inputs
@@ -184,4 +190,15 @@ impl Batch {
     pub fn row_count(&self) -> Option<usize> {
         self.inputs.first()?.shape().first().copied()
     }
+}
+
+fn zero(spec: &TensorSpec) -> Option<Tensor> {
+    if spec.content.is_json() {
+        return None;
+    }
+    let axes = spec.dims.as_ref()?.iter().map(|dim| match dim {
+        Dim::Fixed(length) => *length,
+        Dim::Dynamic(_) => 1,
+    });
+    Tensor::zeros(spec.dtype, Shape::new(axes)).ok()
 }

@@ -169,7 +169,7 @@ pub enum RunError {
     #[error("the model refused the input: {0}")]
     InvalidInput(String),
     /// Rows, though of the right shape, make no sense to the model: the caller's fault.
-    #[error("the model refused {}", refused(.rows))]
+    #[error("the model refused {}", RowFault::summary(.rows, "rows"))]
     InvalidRows {
         /// What is wrong with them; one entry at least.
         rows: Vec<RowFault>,
@@ -204,6 +204,23 @@ pub struct RowFault {
     pub path: String,
     /// What was expected, and what came.
     pub message: String,
+}
+
+impl RowFault {
+    /// The row and its field in a request that has its rows at that place: `instances[3].petal_length`.
+    pub fn path_in(&self, place: &str) -> String {
+        format!("{place}[{}]{}", self.row, self.path)
+    }
+
+    /// The first of the faults, and how many more there are.
+    pub fn summary(faults: &[Self], place: &str) -> String {
+        let Some(first) = faults.first() else { return place.to_owned() };
+        let text = format!("{}: {}", first.path_in(place), first.message);
+        match faults.len() - 1 {
+            0 => text,
+            more => format!("{text}; and {more} more"),
+        }
+    }
 }
 
 /// Why a request was not answered.
@@ -351,15 +368,6 @@ impl InferError {
                 ErrorKind::Internal
             }
         }
-    }
-}
-
-/// The first of the faults, and how many more there are.
-fn refused(rows: &[RowFault]) -> String {
-    let Some(RowFault { row, path, message }) = rows.first() else { return "the rows".to_owned() };
-    match rows.len() - 1 {
-        0 => format!("rows[{row}]{path}: {message}"),
-        more => format!("rows[{row}]{path}: {message}; and {more} more"),
     }
 }
 

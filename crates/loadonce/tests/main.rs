@@ -18,6 +18,7 @@ mod leaving;
 mod loading;
 mod models;
 mod platforms;
+mod python;
 mod support;
 mod v1;
 mod wrong_files;

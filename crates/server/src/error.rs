@@ -10,7 +10,8 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use http::{Extensions, StatusCode};
-use loadonce_core::{ErrorKind, InferError, LookupError};
+use loadonce_core::{ErrorKind, InferError, LookupError, RowFault, RunError};
+use serde::Serialize;
 use serde_json::json;
 use tonic::{Code, Status};
 
@@ -26,6 +27,17 @@ pub struct ApiError {
     pub text: String,
     /// After how long the caller may try again; none where that is of no use.
     pub retry_after: Option<Duration>,
+    /// What is wrong with each row, where that is what is wrong.
+    pub details: Vec<Detail>,
+}
+
+/// What is wrong at one place of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Detail {
+    /// The place, as a path of fields and positions: `instances[3].petal_length`.
+    pub path: String,
+    /// What was expected, and what came.
+    pub message: String,
 }
 
 /// Kinds of error that a caller can meet: those of a prediction, and those of HTTP itself.
@@ -111,12 +123,21 @@ impl ApiError {
     /// An error of that kind.
     pub fn new(kind: ApiErrorKind, text: impl Into<String>) -> Self {
         let retry_after = matches!(kind, ApiErrorKind::Infer(ErrorKind::Unavailable | ErrorKind::Overloaded));
-        Self { kind, text: text.into(), retry_after: retry_after.then_some(A_WHILE) }
+        Self { kind, text: text.into(), retry_after: retry_after.then_some(A_WHILE), details: Vec::new() }
     }
 
     /// A request that is wrong.
     pub fn invalid(text: impl Into<String>) -> Self {
         Self::new(ApiErrorKind::Infer(ErrorKind::InvalidRequest), text)
+    }
+
+    /// A prediction that failed, of a request that has its rows at that place.
+    pub(crate) fn of_prediction(error: InferError, place: &str) -> Self {
+        let InferError::Run(RunError::InvalidRows { rows }) = error else { return error.into() };
+        let mut own = Self::new(ApiErrorKind::Infer(ErrorKind::InvalidRows), RowFault::summary(&rows, place));
+        let detail = |fault: RowFault| Detail { path: fault.path_in(place), message: fault.message };
+        own.details = rows.into_iter().map(detail).collect();
+        own
     }
 
     /// A body, or a message of one, that could not be read to its end, by the error of reading it and its text.
@@ -179,7 +200,11 @@ const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.kind.status(), Json(json!({ "error": self.text }))).into_response();
+        let mut body = json!({ "error": self.text });
+        if !self.details.is_empty() {
+            body["details"] = json!(self.details);
+        }
+        let mut response = (self.kind.status(), Json(body)).into_response();
         if let Some(retry_after) = self.retry_after {
             // Whole seconds (RFC 9110, section 10.2.3), rather too many than too few.
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
@@ -194,7 +219,7 @@ impl IntoResponse for ApiError {
 const LONGEST_STATUS: usize = 2048;
 
 impl From<ApiError> for Status {
-    fn from(ApiError { kind, mut text, retry_after }: ApiError) -> Self {
+    fn from(ApiError { kind, mut text, retry_after, .. }: ApiError) -> Self {
         if text.len() > LONGEST_STATUS {
             text.truncate(text.floor_char_boundary(LONGEST_STATUS));
             text.push_str("..");

@@ -23,7 +23,7 @@ mod predict;
 mod statistics;
 
 pub use self::api::{Api, Limits, Telemetry};
-pub use self::error::{ApiError, ApiErrorKind, grpc_code, grpc_failure, http_status};
+pub use self::error::{ApiError, ApiErrorKind, Detail, grpc_code, grpc_failure, http_status};
 pub use self::http::{NoOrigin, Origins};
 pub use self::predict::Prediction;
 pub use self::samples::SampleFolder;

@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::counts::{Answered, Protocol};
 use crate::error::{ApiError, ApiErrorKind};
 use crate::wire::WireError;
+use crate::wire::rows::Place;
 
 /// Bytes above which decoding or encoding leaves the async runtime's threads.
 const OFFLOAD_BYTES: usize = 256 << 10;
@@ -62,7 +63,7 @@ pub(crate) async fn predict<B, T, R, D, E>(
 ) -> (Result<R, ApiError>, Option<Prediction>)
 where
     B: Send + 'static,
-    T: Send + 'static,
+    T: Place + Send + 'static,
     R: Send + 'static,
     D: FnOnce(B, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
@@ -82,7 +83,7 @@ where
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         request.timeout = request.timeout.into_iter().chain(left).min();
         let (rows, decode) = (row_count(&request), decoding.elapsed());
-        let response = model.infer(request).await?;
+        let response = model.infer(request).await.map_err(|error| ApiError::of_prediction(error, form.place()))?;
         prediction.timing = Some(response.timing);
         let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
         let (timing, encoding) = (response.timing, Instant::now());

@@ -140,7 +140,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> LoadError {
 
 #[cfg(test)]
 mod tests {
-    use loadonce_core::{DType, Dim, TensorSpec};
+    use loadonce_core::{Content, DType, Dim, TensorSpec};
 
     use super::*;
 
@@ -164,6 +164,26 @@ mod tests {
         let columns = r#"{"request":{"inputs":[[1,2]]},"response":{"outputs":[[2,4]]}}"#;
         assert_eq!(read(v1).unwrap(), read(v2).unwrap());
         assert_eq!(read(v1).unwrap(), read(columns).unwrap());
+    }
+
+    #[test]
+    fn rows_of_json_are_samples_in_both_forms() {
+        let spec = |name: &str| TensorSpec {
+            content: Content::Json { schema: None },
+            ..TensorSpec::new(name, DType::Bytes, [Dim::ANY])
+        };
+        let signature = Signature { inputs: vec![spec("rows")], outputs: vec![spec("predictions")] };
+        let read =
+            |text: &str| parse("s.json".to_owned(), text.as_bytes(), &signature).map_err(|error| error.to_string());
+        let v1 = r#"{"request":{"instances":[{"a":1}]},"response":{"predictions":[{"b":"x"}]}}"#;
+        let v2 = r#"{"request":{"inputs":[{"name":"rows","datatype":"BYTES","shape":[1],"data":["{\"a\":1}"]}]},
+            "response":{"outputs":[{"name":"predictions","datatype":"BYTES","shape":[1],"data":["{\"b\":\"x\"}"]}]}}"#;
+        assert_eq!(read(v1).unwrap(), read(v2).unwrap());
+        let error = read(r#"{"inputs":[{"name":"rows","datatype":"BYTES","shape":[1],"data":["{"]}]}"#).unwrap_err();
+        assert!(
+            error.starts_with("request.inputs[0].data[0]: expected the text of a JSON value, got \"{\""),
+            "{error}"
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod methods;
 mod parity;
 mod platform;
 mod predict;
+mod rows;
 mod rpc;
 mod shortcut;
 mod support;

@@ -210,7 +210,7 @@ async fn wrong_questions_have_the_same_error() {
         (Question::of(&[TRIGGER_FAIL, 0.0]), "the model failed: as it was told"),
         (Question::of(&[TRIGGER_PANIC, 0.0]), "the model panicked"),
         (Question::of(&[TRIGGER_LOSE_ROW, 0.0]), "the model returned"),
-        (Question::of_row("rows", r#"{"refuse":1}"#), "the model refused rows[0].refuse: as it was told"),
+        (Question::of_row("rows", r#"{"refuse":1}"#), "inputs[0].data[0].refuse: as it was told"),
         (late, "model 'm' did not answer within 1 ms"),
     ]);
     let mut seen = BTreeSet::new();

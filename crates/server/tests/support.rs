@@ -101,10 +101,11 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The text of an error body, which has nothing else at its top level.
+    /// The text of an error body, which has nothing else at its top level but the details of rows.
     pub(crate) fn error(&self) -> String {
         let body = self.json();
-        assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+        let others = usize::from(self.status == StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(body.as_object().unwrap().len(), 1 + others, "{body}");
         body["error"].as_str().unwrap().to_owned()
     }
 }

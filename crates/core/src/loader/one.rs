@@ -11,10 +11,9 @@ use crate::error::{LoadError, LoadErrorKind};
 use crate::queue::{Sharing, run_checked, run_guarded};
 use crate::running::{Parts, RunningModel};
 use crate::sample::{Example, Sample, compare};
-use crate::signature::{Dim, Signature, TensorSpec};
+use crate::signature::Signature;
 use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
-use crate::{Shape, Tensor};
 
 /// Loads, warms up and tests a model, says so on the board at each step, and starts its sessions.
 pub(super) fn load(
@@ -116,7 +115,7 @@ fn warm_up(
     if let Some(sample) = sample {
         return answer(session, signature, sample).map(Some);
     }
-    let Some(batch) = zeros(signature) else { return Ok(None) };
+    let Some(batch) = Batch::zeros(signature) else { return Ok(None) };
     match run_guarded(session, &batch) {
         Ok(outputs) => {
             let is_right = signature.check_outputs(&batch, &outputs).is_ok();
@@ -148,24 +147,6 @@ fn answer(session: &mut dyn Session, signature: &Signature, sample: &Sample) -> 
     let batch = signature.arrange(request.inputs).map_err(|error| failed(&error))?;
     let outputs = run_checked(session, &batch, signature).map_err(|error| failed(&error))?;
     Ok(Example::new(signature, &batch, &outputs))
-}
-
-/// One row of zeros for each input; none where a signature leaves the number of axes open, or an input holds JSON, which
-/// an empty text is not.
-fn zeros(signature: &Signature) -> Option<Batch> {
-    let inputs = signature.inputs.iter().map(zero);
-    inputs.collect::<Option<_>>().map(Batch::new)
-}
-
-fn zero(spec: &TensorSpec) -> Option<Tensor> {
-    if spec.content.is_json() {
-        return None;
-    }
-    let axes = spec.dims.as_ref()?.iter().map(|dim| match dim {
-        Dim::Fixed(length) => *length,
-        Dim::Dynamic(_) => 1,
-    });
-    Tensor::zeros(spec.dtype, Shape::new(axes)).ok()
 }
 
 fn contract(spec: &ModelSpec, model: &dyn Model) -> Result<Contract, LoadError> {

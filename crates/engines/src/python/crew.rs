@@ -8,6 +8,7 @@ use std::time::Duration;
 use loadonce_core::{LoadError, Progress};
 
 use super::control::{Form, Loaded};
+use super::kernel;
 use super::options::Recycling;
 use super::template::{Launch, Template};
 use super::worker::{Wanted, Worker};
@@ -30,6 +31,8 @@ pub(super) struct Crew {
     /// Ready, and nobody's yet.
     spare: Mutex<Option<Worker>>,
     next: AtomicU64,
+    /// Each worker has a clone of it.
+    alive: Arc<()>,
 }
 
 impl Crew {
@@ -37,13 +40,19 @@ impl Crew {
     pub(super) fn start(launch: Launch, preload: bool, progress: &Progress) -> Result<(Self, Loaded), LoadError> {
         let (template, loaded) = Template::start(&launch, preload, progress)?;
         let template = Mutex::new(Arc::new(template));
-        let crew = Self { launch, preload, template, spare: Mutex::new(None), next: AtomicU64::new(1) };
+        let crew =
+            Self { launch, preload, template, spare: Mutex::new(None), next: AtomicU64::new(1), alive: Arc::new(()) };
         if loaded.form != Form::Deferred {
             return Ok((crew, loaded));
         }
         let (worker, own) = crew.fork()?;
-        *crew.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
+        crew.keep(worker);
         Ok((crew, own.unwrap_or(loaded)))
+    }
+
+    /// Keeps a worker for whoever needs the next.
+    pub(super) fn keep(&self, worker: Worker) {
+        *self.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
     }
 
     /// A worker that is ready; the first failure is final.
@@ -70,9 +79,9 @@ impl Crew {
     fn fork(&self) -> Result<(Worker, Option<Loaded>), LoadError> {
         let template = self.template()?;
         let wanted = Wanted {
-            model: &self.launch.name,
+            launch: &self.launch,
             number: self.next.fetch_add(1, Ordering::Relaxed),
-            arena_bytes: self.launch.options.arena_bytes,
+            alive: &self.alive,
             deadline: self.preload.then_some(READY),
         };
         Worker::fork(&template, &wanted)
@@ -88,9 +97,22 @@ impl Crew {
         Ok(Arc::clone(&template))
     }
 
-    /// The process that has the model.
-    pub(super) fn template_pid(&self) -> u32 {
-        self.template.lock().unwrap_or_else(PoisonError::into_inner).pid()
+    /// Workers that there are.
+    pub(super) fn workers(&self) -> usize {
+        Arc::strong_count(&self.alive) - 1
+    }
+
+    /// What a process that has the model takes, right after the start.
+    pub(super) fn loaded_bytes(&self) -> Option<u64> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = spare.as_ref().filter(|_| !self.preload).map(Worker::pid);
+        let template = || self.template.lock().unwrap_or_else(PoisonError::into_inner).pid();
+        kernel::proportional_bytes(worker.unwrap_or_else(template))
+    }
+
+    /// Whether workers share what the template has loaded.
+    pub(super) fn preload(&self) -> bool {
+        self.preload
     }
 
     pub(super) fn launch(&self) -> &Launch {
@@ -112,7 +134,7 @@ pub(super) fn is_due(rules: &Recycling, worker: &Worker) -> Option<&'static str>
     if rules.age.is_some_and(|limit| worker.age() >= limit) {
         return Some("max_age");
     }
-    let private = rules.private_bytes.and_then(|_| super::memory::private_bytes(worker.pid()));
+    let private = rules.private_bytes.and_then(|_| kernel::private_bytes(worker.pid()));
     private.filter(|private| over(rules.private_bytes, *private)).map(|_| "max_private_bytes")
 }
 

@@ -25,7 +25,7 @@ fn spec(text: &SpecText) -> Result<TensorSpec, LoadError> {
         Some(dims) => dims,
     };
     let content = match json {
-        true => Content::Json { schema: schema.as_ref().map(|schema| schema.get().into()) },
+        true => Content::Json { schema: schema.as_ref().map(|schema| schema.to_string().into()) },
         false => Content::Bytes,
     };
     let (columns, labels) = (columns.clone(), labels.clone());

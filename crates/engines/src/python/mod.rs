@@ -10,7 +10,7 @@
 //! | `options` | what `model.toml` says |
 //! | `template` | the template's process: start, load, fork, kill, end |
 //! | `control`, `frame` | what goes over the two kinds of socket: pure |
-//! | `socket`, `arena`, `memory`, `logs` | the kernel's part |
+//! | `socket`, `arena`, `kernel`, `logs` | the kernel's part |
 //! | `worker` | one worker and its runs |
 //! | `crew` | supervision: replacement, back-off, recycling |
 //! | `session` | a run, and what happens when its worker dies |
@@ -24,9 +24,11 @@ mod crew;
 mod describe;
 mod frame;
 mod interpreter;
+mod kernel;
 mod logs;
-mod memory;
+
 mod options;
+mod probe;
 mod session;
 mod socket;
 mod sources;
@@ -44,6 +46,7 @@ use self::control::Loaded;
 use self::crew::Crew;
 use self::interpreter::Surroundings;
 use self::options::Options;
+use self::probe::probe;
 use self::session::PythonSession;
 use self::template::Launch;
 
@@ -56,11 +59,17 @@ pub struct Python {
     pub allow_pickle: bool,
 }
 
+/// Whether these bytes are a frame of a worker that has an arena of that many bytes; for fuzzing.
+#[doc(hidden)]
+pub fn is_frame(datagram: &[u8], arena: u64) -> bool {
+    frame::read(datagram, arena).is_ok()
+}
+
 /// A model that a template has loaded.
 struct PythonModel {
     crew: Arc<Crew>,
     signature: Signature,
-    footprint: Footprint,
+    weight_bytes: u64,
     about: Vec<(String, String)>,
 }
 
@@ -82,32 +91,50 @@ impl Engine for Python {
                 .at(&file)
                 .advise("if you trust who made it, allow it with --allow-pickle"));
         }
+        spec.file.verify(progress)?;
+        spec.file.release();
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let virtual_env = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
         let surroundings =
             Surroundings { configured: self.interpreter.as_deref(), virtual_env: virtual_env.as_deref() };
         let interpreter = interpreter::choose(options.python.as_deref(), surroundings, &folder);
         let launch = Launch { name: spec.name.as_str().into(), file: file.clone(), folder, interpreter, options };
-        start(launch, progress).map_err(|error| error.at(&file))
+        start(launch, spec, progress).map_err(|error| error.at(&file))
     }
 }
 
-fn start(launch: Launch, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-    let preload = launch.options.preload != Some(false);
-    let (crew, loaded) = Crew::start(launch, preload, progress)?;
-    let signature = describe::signature(&loaded)?;
-    let weight_bytes = memory::proportional_bytes(crew.template_pid()).unwrap_or(0);
-    let footprint = Footprint { copies: 1, weight_bytes };
-    let about = about(&crew, &loaded, preload);
-    Ok(Arc::new(PythonModel { crew: Arc::new(crew), signature, footprint, about }))
+fn start(launch: Launch, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
+    let (name, asked) = (Arc::clone(&launch.name), launch.options.preload);
+    let again = launch.clone();
+    let (mut crew, mut loaded) = Crew::start(launch, asked != Some(false), progress)?;
+    let mut signature = describe::signature(&loaded)?;
+    if crew.preload()
+        && let Err(reason) = probe(&crew, spec, &signature)
+    {
+        if asked == Some(true) {
+            let detail = format!("a worker that was forked from the loaded model does not answer: {reason}");
+            return Err(LoadError::new(LoadErrorKind::ModelCode, detail)
+                .advise("remove preload = true from model.toml: then each worker loads a copy of its own"));
+        }
+        tracing::warn!(
+            model = &*name,
+            reason,
+            "the model does not survive a fork, each worker loads a copy of its own"
+        );
+        (crew, loaded) = Crew::start(again, false, progress)?;
+        signature = describe::signature(&loaded)?;
+    }
+    let weight_bytes = crew.loaded_bytes().unwrap_or(0);
+    let about = about(&crew, &loaded);
+    Ok(Arc::new(PythonModel { crew: Arc::new(crew), signature, weight_bytes, about }))
 }
 
-fn about(crew: &Crew, loaded: &Loaded, preload: bool) -> Vec<(String, String)> {
+fn about(crew: &Crew, loaded: &Loaded) -> Vec<(String, String)> {
     let Loaded { model, versions, threads, .. } = loaded;
     let own = [
         ("model", model.clone()),
         ("python", crew.launch().interpreter.program.display().to_string()),
-        ("preload", preload.to_string()),
+        ("preload", crew.preload().to_string()),
         ("threads after load", threads.to_string()),
     ];
     let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
@@ -128,7 +155,8 @@ impl Model for PythonModel {
     }
 
     fn footprint(&self) -> Footprint {
-        self.footprint
+        let copies = if self.crew.preload() { 1 } else { self.crew.workers() };
+        Footprint { copies, weight_bytes: self.weight_bytes }
     }
 
     fn may_block(&self) -> bool {

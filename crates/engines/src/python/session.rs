@@ -7,6 +7,9 @@ use loadonce_core::{Batch, LoadError, Outputs, RunError, Session};
 use super::crew::{Crew, is_due};
 use super::worker::{Lost, Worker};
 
+/// Workers in a row that ended between two requests, after which the session is given up.
+const MOST_ABSENT: u32 = 5;
+
 /// A worker, as long as it lives, and its successors.
 pub(super) struct PythonSession {
     crew: Arc<Crew>,
@@ -57,6 +60,7 @@ impl Session for PythonSession {
     fn run(&mut self, batch: &Batch) -> Result<Outputs, RunError> {
         let launch = self.crew.launch();
         let (model, mut is_first) = (Arc::clone(&launch.name), launch.options.retry);
+        let mut absent = 0;
         loop {
             match self.attempt(batch) {
                 Ok(outcome) => {
@@ -64,6 +68,13 @@ impl Session for PythonSession {
                     return outcome;
                 }
                 Err(Failed::NoWorker(reason)) => return Err(RunError::Lost(reason)),
+                Err(Failed::Run(lost @ Lost::Absent(_))) => {
+                    tracing::warn!(model = &*model, "{lost}");
+                    absent += 1;
+                    if absent == MOST_ABSENT {
+                        return Err(RunError::Lost(lost.to_string()));
+                    }
+                }
                 // Who asked has waited as long as it may take.
                 Err(Failed::Run(lost @ Lost::Hung(_))) => {
                     tracing::error!(model = &*model, "{lost}");

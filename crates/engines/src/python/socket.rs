@@ -58,7 +58,8 @@ impl Socket {
         }
     }
 
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<()> {
+    /// Waits for a datagram or the end; [`ErrorKind::TimedOut`] if neither has come by `deadline`.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> io::Result<()> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let left = left.and_then(|left| Timespec::try_from(left).ok());

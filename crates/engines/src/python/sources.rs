@@ -10,22 +10,28 @@ macro_rules! module {
 }
 
 /// The modules by name.
-pub(super) const MODULES: [(&str, &str); 16] = [
+pub(super) const MODULES: [(&str, &str); 22] = [
     ("loadonce_worker", module!("__init__")),
     ("loadonce_worker.channel", module!("channel")),
+    ("loadonce_worker.checks", module!("checks")),
+    ("loadonce_worker.columns", module!("columns")),
     ("loadonce_worker.discover", module!("discover")),
     ("loadonce_worker.elements", module!("elements")),
     ("loadonce_worker.errors", module!("errors")),
+    ("loadonce_worker.estimator", module!("estimator")),
     ("loadonce_worker.exchange", module!("exchange")),
     ("loadonce_worker.frames", module!("frames")),
     ("loadonce_worker.loading", module!("loading")),
+    ("loadonce_worker.logs", module!("logs")),
     ("loadonce_worker.messages", module!("messages")),
+    ("loadonce_worker.pickled", module!("pickled")),
     ("loadonce_worker.process", module!("process")),
     ("loadonce_worker.rows", module!("rows")),
     ("loadonce_worker.signature", module!("signature")),
     ("loadonce_worker.template", module!("template")),
     ("loadonce_worker.tensors", module!("tensors")),
     ("loadonce_worker.threads", module!("threads")),
+    ("loadonce_worker.typed", module!("typed")),
     ("loadonce_worker.worker", module!("worker")),
 ];
 

@@ -12,13 +12,15 @@ use loadonce_core::{Batch, LoadError, LoadErrorKind, Outputs, RowFault, RunError
 use super::arena::Arena;
 use super::control::{Failure, FailureKind, Loaded, Readied, Refusal, RowRefusal};
 use super::frame::{self, FrameError, MOST_BYTES, Place, Placed, Said};
+use super::kernel;
 use super::logs::{Runs, Writer, pump};
 use super::socket::Socket;
-use super::template::{Template, internal};
+use super::template::{Launch, Template, internal};
 
 /// A worker. Dropping it closes its channel, at which it ends.
 #[derive(Debug)]
 pub(super) struct Worker {
+    model: Arc<str>,
     number: u64,
     pid: u32,
     template: Arc<Template>,
@@ -28,14 +30,16 @@ pub(super) struct Worker {
     runs: Runs,
     run: u64,
     born: Instant,
+    _alive: Arc<()>,
 }
 
 /// What a worker is to be.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
-    pub(super) model: &'a Arc<str>,
+    pub(super) launch: &'a Launch,
     pub(super) number: u64,
-    pub(super) arena_bytes: u64,
+    /// A clone of it tells that the worker is there.
+    pub(super) alive: &'a Arc<()>,
     /// Time to be ready; none where it loads a copy of its own.
     pub(super) deadline: Option<Duration>,
 }
@@ -45,6 +49,9 @@ pub(super) struct Wanted<'a> {
 pub(super) enum Lost {
     #[error("its worker {0}")]
     Died(String),
+    /// It never heard of the request.
+    #[error("its worker {0} before it was asked")]
+    Absent(String),
     #[error("it did not answer within {} ms, and its worker was killed", .0.as_millis())]
     Hung(Duration),
     #[error("its worker sent what is no answer ({0}), and was killed")]
@@ -58,22 +65,23 @@ impl Worker {
     pub(super) fn fork(template: &Arc<Template>, wanted: &Wanted<'_>) -> Result<(Self, Option<Loaded>), LoadError> {
         let mut worker = Self::order(template, wanted).map_err(|error| internal("cannot fork a worker", error))?;
         let deadline = wanted.deadline.map(|time| Instant::now() + time);
-        let readied = worker.readied(deadline, wanted.deadline)?;
+        let readied = worker.readied(deadline, wanted)?;
         worker.pid = readied.pid;
         Ok((worker, readied.loaded))
     }
 
     fn order(template: &Arc<Template>, wanted: &Wanted<'_>) -> io::Result<Self> {
         let (channel, its_channel) = Socket::pair()?;
-        let arena = Arena::new(wanted.arena_bytes)?;
+        let arena = Arena::new(wanted.launch.options.arena_bytes)?;
         let (log, output) = pipe()?;
         let output = output.as_fd();
         let descriptors = [its_channel.as_fd(), arena.as_fd(), output, output];
-        template.fork(wanted.number, wanted.arena_bytes, &descriptors)?;
+        template.fork(wanted.number, arena.capacity(), &descriptors)?;
         let runs = Runs::default();
-        let writer = Writer { model: Arc::clone(wanted.model), worker: Some(wanted.number), runs: runs.clone() };
+        let writer = Writer { model: Arc::clone(&wanted.launch.name), worker: Some(wanted.number), runs: runs.clone() };
         template.keep(pump(log, writer)?);
         Ok(Self {
+            model: Arc::clone(&wanted.launch.name),
             number: wanted.number,
             pid: 0,
             template: Arc::clone(template),
@@ -83,56 +91,68 @@ impl Worker {
             runs,
             run: 0,
             born: Instant::now(),
+            _alive: Arc::clone(wanted.alive),
         })
     }
 
-    fn readied(&mut self, deadline: Option<Instant>, time: Option<Duration>) -> Result<Readied, LoadError> {
+    fn readied(&mut self, deadline: Option<Instant>, wanted: &Wanted<'_>) -> Result<Readied, LoadError> {
         let failed = |detail: String| LoadError::new(LoadErrorKind::ModelCode, detail);
         let outcome = receive(&self.channel, &mut self.buffer, deadline).and_then(|datagram| {
             Ok(match frame::read(datagram, self.arena.capacity())? {
                 Said::Ready(text) => serde_json::from_str(text).map_err(|error| internal("a worker's words", error)),
-                Said::Failed { reason, .. } => Err(failure(reason).into_error()),
+                Said::Failed { reason, .. } => {
+                    Err(failure(reason).into_error(&wanted.launch.name, &wanted.launch.interpreter))
+                }
                 _ => Err(failed("a worker answered before it was asked".to_owned())),
             })
         });
         let lost = match outcome {
             Ok(readied) => return readied,
             Err(Stopped::Lost(lost)) => lost,
-            Err(Stopped::Late) => Lost::Hung(time.unwrap_or_default()),
+            Err(Stopped::Late) => Lost::Hung(wanted.deadline.unwrap_or_default()),
             Err(Stopped::Closed) => Lost::Died(String::new()),
         };
         Err(failed(format!("no worker could start: {}", self.explain(lost))))
     }
 
+    /// Runs a batch as [`Self::run`] does, and gives up once the process has had no processor time for `idle`.
+    pub(super) fn probe(&mut self, batch: &Batch, idle: Duration) -> Result<Result<Outputs, RunError>, Lost> {
+        self.attempt(batch, Patience::WhileBusy { idle })
+    }
+
     /// Runs a batch. The inner error leaves the worker as good as before.
     pub(super) fn run(&mut self, batch: &Batch, timeout: Duration) -> Result<Result<Outputs, RunError>, Lost> {
+        self.attempt(batch, Patience::For(timeout))
+    }
+
+    fn attempt(&mut self, batch: &Batch, patience: Patience) -> Result<Result<Outputs, RunError>, Lost> {
         self.run += 1;
         self.runs.begin(self.run);
         let asked = match frame::run(self.run, batch.inputs(), self.arena.capacity()) {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(RunError::Failed(error.to_string()))),
         };
-        let deadline = Some(Instant::now() + timeout);
-        match self.exchange(&asked, deadline) {
+        match self.exchange(&asked, patience) {
             Ok(outcome) => Ok(outcome),
             Err(Stopped::Lost(lost)) => Err(self.gone(lost)),
-            Err(Stopped::Late) => Err(self.gone(Lost::Hung(timeout))),
+            Err(Stopped::Late) => Err(self.gone(Lost::Hung(patience.time()))),
             Err(Stopped::Closed) => Err(self.gone(Lost::Died(String::new()))),
         }
     }
 
-    fn exchange(
-        &mut self,
-        asked: &frame::Asked,
-        deadline: Option<Instant>,
-    ) -> Result<Result<Outputs, RunError>, Stopped> {
+    fn exchange(&mut self, asked: &frame::Asked, patience: Patience) -> Result<Result<Outputs, RunError>, Stopped> {
         for (offset, bytes) in &asked.arena {
             self.arena.write(*offset, bytes)?;
         }
         if self.channel.send(&asked.datagram).is_err() {
-            return Err(Stopped::Closed);
+            return Err(Stopped::Lost(Lost::Absent(String::new())));
         }
-        let datagram = receive(&self.channel, &mut self.buffer, deadline)?;
+        let deadline = match patience {
+            Patience::For(time) => Some(Instant::now() + time),
+            Patience::WhileBusy { idle } => self.wait_while_busy(idle).map(|()| None)?,
+        };
+        let length = receive(&self.channel, &mut self.buffer, deadline)?.len();
+        let datagram = &self.buffer[..length];
         let said = frame::read(datagram, self.arena.capacity())?;
         match said {
             Said::Outputs { run, outputs } if run == self.run => {
@@ -140,15 +160,38 @@ impl Worker {
                 tensors.collect::<Result<Result<Outputs, RunError>, Stopped>>()
             }
             Said::Refused { run, reason } if run == self.run => Ok(Err(refused(reason))),
-            Said::Failed { run, reason } if run == self.run => Ok(Err(failed(reason))),
+            Said::Failed { run, reason } if run == self.run => Ok(Err(self.failed(reason))),
             other => Err(Stopped::Lost(Lost::Died(format!("said out of turn: {other:?}")))),
         }
+    }
+
+    /// Waits for an answer as long as the process works for it.
+    fn wait_while_busy(&self, idle: Duration) -> io::Result<()> {
+        let mut ticks = kernel::ticks(self.pid);
+        loop {
+            match self.channel.wait(Some(Instant::now() + idle)) {
+                Err(error) if error.kind() == ErrorKind::TimedOut && kernel::ticks(self.pid) != ticks => {
+                    ticks = kernel::ticks(self.pid);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The model's own error; its traceback goes to the log.
+    fn failed(&self, reason: &str) -> RunError {
+        let Failure { message, traceback, .. } = failure(reason);
+        if !traceback.is_empty() {
+            tracing::error!(target: "model", model = &*self.model, worker = self.number, "{}", traceback.trim_end());
+        }
+        RunError::Failed(message)
     }
 
     /// The reason for people. A worker that still lives is killed.
     fn gone(&self, lost: Lost) -> Lost {
         match lost {
             Lost::Died(said) if said.is_empty() => Lost::Died(self.template.end_of(self.number)),
+            Lost::Absent(_) => Lost::Absent(self.template.end_of(self.number)),
             other => {
                 self.template.kill(self.number);
                 other
@@ -180,6 +223,21 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // One that does not hear this sees its channel close.
         let _ = self.channel.send(&frame::stop());
+    }
+}
+
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Patience {
+    For(Duration),
+    WhileBusy { idle: Duration },
+}
+
+impl Patience {
+    fn time(self) -> Duration {
+        match self {
+            Self::For(time) | Self::WhileBusy { idle: time } => time,
+        }
     }
 }
 
@@ -231,14 +289,6 @@ fn refused(reason: &str) -> RunError {
         }
         Err(_) => RunError::InvalidInput(reason.to_owned()),
     }
-}
-
-fn failed(reason: &str) -> RunError {
-    let Failure { message, traceback, .. } = failure(reason);
-    if !traceback.is_empty() {
-        tracing::error!("{}", traceback.trim_end());
-    }
-    RunError::Failed(message)
 }
 
 fn failure(reason: &str) -> Failure {

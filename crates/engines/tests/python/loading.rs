@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use loadonce_core::{Content, DType, Dim, LoadErrorKind, RunError};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use loadonce_core::sample::{Sample, Tolerance};
+use loadonce_core::{Content, DType, Dim, InferRequest, LoadErrorKind, NamedTensor, RunError, Shape, Tensor};
 
 use crate::support::{Folder, ask, run};
 
@@ -113,6 +117,47 @@ fn a_worker_starts_what_does_not_survive_a_fork() {
     let failing = Folder::with("def start_worker(self):\n    raise OSError('no database')", "return rows");
     let error = failing.load().unwrap().open_session().err().unwrap();
     assert!(error.to_string().contains("no database"), "{error}");
+}
+
+/// Waits for a thread that is started at load.
+const POOL: &str = "
+import queue, threading
+
+class Model:
+    def load(self):
+        with open('loads', 'a') as loads:
+            loads.write('once\\n')
+        self.asked, self.answered = queue.Queue(), queue.Queue()
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        while True:
+            self.answered.put(self.asked.get())
+
+    def predict(self, rows):
+        self.asked.put(rows)
+        return self.answered.get()
+";
+
+#[test]
+fn a_model_that_does_not_survive_the_fork_is_loaded_by_each_worker() {
+    let sample = |folder: &mut Folder| {
+        let rows = Tensor::from_strings(Shape::new([1]), vec![Bytes::from("7")]).unwrap();
+        let inputs = vec![NamedTensor { name: "rows".to_owned(), tensor: rows }];
+        let request = InferRequest { inputs, ..InferRequest::default() };
+        let (name, tolerance) = ("one".to_owned(), Tolerance::default());
+        folder.spec.samples = Arc::new(vec![Sample { name, request, expected: None, tolerance }]);
+    };
+    let mut folder = Folder::of(POOL);
+    sample(&mut folder);
+    let (model, mut session) = folder.session();
+    assert_eq!(ask(&mut *session, "7").unwrap(), "7");
+    assert_eq!((folder.loads(), model.footprint().copies), (2, 1));
+    assert!(model.options().contains(&("preload".to_owned(), "false".to_owned())));
+    let mut folder = Folder::of(POOL).option("preload", "true");
+    sample(&mut folder);
+    let error = folder.load().err().unwrap();
+    assert!(error.to_string().contains("forked from the loaded model does not answer"), "{error}");
 }
 
 #[test]

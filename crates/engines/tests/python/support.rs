@@ -18,7 +18,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// A class with that method, and others around it.
     pub(crate) fn with(methods: &str, predict: &str) -> Self {
-        let indented = |text: &str, by: &str| text.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
+        let indented = |text: &str, by: &str| text.lines().map(|line| [by, line, "\n"].concat()).collect::<String>();
         Self::of(&format!(
             "import os, signal, sys, time\n\nclass Model:\n    def load(self):\n        with open('loads', 'a') as loads:\n            \
              loads.write('once\\n')\n\n{}\n    def predict(self, rows):\n{}",

@@ -114,7 +114,7 @@ async fn infer(
     let version = model::version(&version);
     let asked = Asked { protocol: Protocol::Grpc, model: &name, version, started: call.started };
     let format = Format {
-        decode: move |message, _: &ModelHandle| decode_request(message),
+        decode: move |message, model: &ModelHandle| decode_request(message, model.signature()),
         encode: |form: Form, model: &ModelHandle, response: &InferResponse| {
             let (name, version, signature) = (model.name(), model.version(), model.signature());
             encode_response(Answerer { name, version, signature }, response, &form)

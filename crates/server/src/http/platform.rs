@@ -39,7 +39,7 @@ pub(super) async fn invocations(State(api): State<Api>, request: Request) -> Res
     let format = Format {
         decode: move |body: Bytes, model: &ModelHandle| match header {
             Some(header) => csv::decode_request(&body, header, model.signature())
-                .map(|request| (Form::V1(v1::Format::Rows), request)),
+                .map(|request| (Form::V1(v1::Field::Instances), request)),
             None => either::decode_request(&body, model.signature()),
         },
         encode: move |form, model: &ModelHandle, response: &InferResponse| {

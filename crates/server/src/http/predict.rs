@@ -19,6 +19,7 @@ use crate::error::ApiError;
 use crate::explain;
 use crate::predict::{Asked, Format, Received};
 use crate::wire::WireError;
+use crate::wire::rows::Place;
 use crate::wire::v2::Encoded;
 
 /// Answers a prediction; `protocol` is the label in metrics.
@@ -30,7 +31,7 @@ pub(super) async fn predict<T, D, E>(
     request: Request,
 ) -> Response
 where
-    T: Send + 'static,
+    T: Place + Send + 'static,
     D: FnOnce(Bytes, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<Encoded, WireError> + Send + 'static,
 {

@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::counts::Protocol;
 use crate::error::{ApiError, ApiErrorKind};
 use crate::predict::Format;
-use crate::wire::v1::{self, Task, decode_examples, decode_request, encode_response, encode_results};
+use crate::wire::v1::{self, Field, Task, decode_examples, decode_request, encode_response, encode_results};
 use crate::wire::v2::Encoded;
 
 /// `{"models": [...]}` (KServe, "v1 protocol").
@@ -63,8 +63,8 @@ pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, requ
         _ => return wrong_verb(&target, verb.as_deref()).into_response(),
     };
     let format = Format {
-        decode: move |body: Bytes, model: &ModelHandle| Ok(((), decode_examples(&body, task, model.signature())?)),
-        encode: move |(), model: &ModelHandle, response: &InferResponse| {
+        decode: move |body: Bytes, model: &ModelHandle| Ok((task, decode_examples(&body, task, model.signature())?)),
+        encode: |task: Task, model: &ModelHandle, response: &InferResponse| {
             encode_results(task, model.signature(), response).map(Encoded::json)
         },
     };
@@ -75,7 +75,9 @@ pub(super) async fn act(State(api): State<Api>, Path(target): Path<Target>, requ
 pub(super) async fn predict_rows(api: &Api, protocol: Protocol, target: &Target, request: Request) -> Response {
     let format = Format {
         decode: |body: Bytes, model: &ModelHandle| decode_request(&body, model.signature()),
-        encode: |form, _: &ModelHandle, response: &InferResponse| encode_response(form, response).map(Encoded::json),
+        encode: |field: Field, model: &ModelHandle, response: &InferResponse| {
+            encode_response(field.format(), model.signature(), response).map(Encoded::json)
+        },
     };
     predict(api, protocol, target, format, request).await
 }

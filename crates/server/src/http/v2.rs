@@ -86,5 +86,8 @@ fn tensor_metadata(spec: &TensorSpec) -> Value {
     if !spec.labels.is_empty() {
         metadata["labels"] = json!(spec.labels);
     }
+    if spec.content.is_json() {
+        metadata["json"] = json!(true);
+    }
     metadata
 }

@@ -15,7 +15,7 @@ type Schemas = Vec<(&'static str, Value)>;
 
 fn about() -> Schemas {
     vec![
-        ("Error", record([("error", text("What was wrong, where, what was expected, and what came."))])),
+        ("Error", error()),
         ("Live", record([("live", json!({ "const": true }))])),
         ("Ready", record([("ready", json!({ "const": true }))])),
         ("NotReady", record([("ready", json!({ "const": false })), ("reason", text("What is waited for."))])),
@@ -23,6 +23,15 @@ fn about() -> Schemas {
         ("Startup", record([("ready", flag()), ("phase", text("")), ("models", list(&json!({ "type": "object" })))])),
         ("Document", record([("openapi", text("")), ("paths", json!({ "type": "object" }))])),
     ]
+}
+
+fn error() -> Value {
+    let mut error = record([("error", text("What was wrong, where, what was expected, and what came."))]);
+    let path = text("The place in the request: `instances[3].length`.");
+    let mut details = list(&record([("path", path), ("message", text("What was expected, and what came."))]));
+    details["description"] = "What is wrong with each row, where the model refused rows.".into();
+    error["properties"]["details"] = details;
+    error
 }
 
 fn models() -> Schemas {

@@ -3,10 +3,11 @@
 use std::slice;
 
 use loadonce_core::sample::Example;
-use loadonce_core::{InferResponse, NamedTensor, Timing};
+use loadonce_core::{InferResponse, NamedTensor, Signature, TensorSpec, Timing};
 use serde_json::{Map, Value, json};
 
 use super::Model;
+use crate::wire::rows::of_json;
 use crate::wire::v1::Task;
 use crate::wire::v2::Wanted;
 use crate::wire::{v1, v2};
@@ -24,7 +25,9 @@ pub(super) struct Form {
 
 /// The example in the forms of v1; none where there is none, or none that fits.
 pub(super) fn v1(model: &Model<'_>) -> Vec<Form> {
-    let example = small(model).and_then(|example| Some((nested(&example.inputs)?, nested(&example.outputs)?)));
+    let Signature { inputs, outputs } = model.signature;
+    let example =
+        small(model).and_then(|example| Some((nested(inputs, &example.inputs)?, nested(outputs, &example.outputs)?)));
     let Some((inputs, outputs)) = example else { return Vec::new() };
     let mut forms = Vec::new();
     if let (Some(rows), Some(answers)) = (rows(&inputs), rows(&outputs)) {
@@ -35,6 +38,9 @@ pub(super) fn v1(model: &Model<'_>) -> Vec<Form> {
         }
         forms.push(Form { key: "rows", summary: "rows", request: json!({ "instances": rows }), answer });
     }
+    if of_json(&model.signature.inputs).is_some() {
+        return forms;
+    }
     let (request, answer) = (json!({ "inputs": entry(&inputs) }), json!({ "outputs": entry(&outputs) }));
     forms.push(Form { key: "columns", summary: "columns", request, answer });
     forms
@@ -43,7 +49,7 @@ pub(super) fn v1(model: &Model<'_>) -> Vec<Form> {
 /// The example with what `:classify` or `:regress` makes of it.
 pub(super) fn results(model: &Model<'_>, task: Task, verb: &'static str) -> Option<Form> {
     let example = small(model)?;
-    let inputs = nested(&example.inputs)?;
+    let inputs = nested(&model.signature.inputs, &example.inputs)?;
     let rows = rows(&inputs)?;
     let examples = named_rows(model, &rows).unwrap_or_else(|| by_name(&inputs, rows));
     let output = task.output(model.signature).ok()?;
@@ -87,15 +93,15 @@ fn response(tensors: &[NamedTensor]) -> InferResponse {
 
 type Fields = Vec<(String, Value)>;
 
-/// Tensors as nested arrays by name.
-fn nested(tensors: &[NamedTensor]) -> Option<Fields> {
-    tensors.iter().map(nested_tensor).collect()
+/// Tensors of these specs as nested arrays by name.
+fn nested(specs: &[TensorSpec], tensors: &[NamedTensor]) -> Option<Fields> {
+    tensors.iter().map(|tensor| nested_tensor(specs, tensor)).collect()
 }
 
-fn nested_tensor(tensor: &NamedTensor) -> Option<(String, Value)> {
-    let body = v1::encode_response(v1::Format::Columns, &response(slice::from_ref(tensor))).ok()?;
+fn nested_tensor(specs: &[TensorSpec], tensor: &NamedTensor) -> Option<(String, Value)> {
+    let body = v1::encode(v1::Format::Columns, ["rows", "columns"], specs, slice::from_ref(tensor)).ok()?;
     let mut body: Value = serde_json::from_slice(&body).ok()?;
-    Some((tensor.name.clone(), body["outputs"].take()))
+    Some((tensor.name.clone(), body["columns"].take()))
 }
 
 /// One entry a row, where all tensors have as many rows.

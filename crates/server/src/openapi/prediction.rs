@@ -1,10 +1,13 @@
 //! One model's operation in one protocol.
 
+use loadonce_core::ErrorKind;
 use serde_json::{Map, Value, json};
 
 use super::answers::{PREDICTION, responses};
 use super::examples::Form;
 use super::{Model, Parts, TIMEOUT, parameter, reference};
+use crate::error::ApiErrorKind;
+use crate::wire::rows::of_json;
 
 /// What differs between protocols.
 pub(super) struct Prediction {
@@ -17,6 +20,13 @@ pub(super) struct Prediction {
     pub(super) request: Value,
     pub(super) response: Value,
     pub(super) examples: Vec<Form>,
+}
+
+/// What a caller of the model can meet: rows are refused by models that take JSON, others take tensors or not.
+fn errors(model: &Model<'_>) -> Vec<ApiErrorKind> {
+    let takes_json = of_json(&model.signature.inputs).is_some();
+    let of_rows = ApiErrorKind::Infer(ErrorKind::InvalidRows);
+    PREDICTION.iter().copied().filter(|kind| takes_json || *kind != of_rows).collect()
 }
 
 impl Prediction {
@@ -42,7 +52,7 @@ impl Prediction {
             "tags": [model.name],
             "parameters": [parameter(TIMEOUT)],
             "requestBody": body,
-            "responses": responses(good, PREDICTION),
+            "responses": responses(good, &errors(model)),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Tensors as JSON Schema: elements, rows, and whole tensors as nested arrays.
+//! Tensors as JSON Schema: elements, rows, and whole tensors as nested arrays; and the schemas that models bring.
 
 use std::collections::BTreeSet;
 
@@ -63,6 +63,9 @@ pub(super) fn element_of(spec: &TensorSpec) -> Value {
     if spec.dtype == DType::Bytes && !spec.labels.is_empty() {
         return json!({ "enum": spec.labels });
     }
+    if spec.content.is_json() {
+        return json!({ "type": "string", "contentMediaType": "application/json" });
+    }
     reference(spec.dtype.as_str())
 }
 
@@ -87,6 +90,42 @@ pub(super) fn row(spec: &TensorSpec) -> Value {
     let mut row = nested(spec, dims.get(1..).unwrap_or_default());
     row["description"] = format!("{part} of '{}', which is {spec}.", spec.name).into();
     row
+}
+
+/// A schema that a model brings for its rows, as a component of that key: what refers to the schema itself follows it
+/// there, and nothing leads out of the document. Anything where the model does not say.
+pub(super) fn of_rows(schema: Option<&str>, key: &str) -> Value {
+    let schema = schema.and_then(|text| serde_json::from_str(text).ok()).filter(Value::is_object);
+    let mut schema = schema.unwrap_or_else(|| json!({ "description": "Any JSON." }));
+    relocate(&mut schema, key);
+    schema
+}
+
+fn relocate(value: &mut Value, key: &str) {
+    match value {
+        Value::Object(fields) => {
+            // They would make the schema a document of its own.
+            fields.retain(|name, value| !(value.is_string() && matches!(name.as_str(), "$id" | "$schema")));
+            fields.retain(|name, value| name != "$ref" || follow(value, key));
+            if let Some(Value::Object(mapping)) = fields.get_mut("discriminator").and_then(|it| it.get_mut("mapping")) {
+                mapping.retain(|_, value| follow(value, key));
+            }
+            fields.values_mut().for_each(|value| relocate(value, key));
+        }
+        Value::Array(entries) => entries.iter_mut().for_each(|entry| relocate(entry, key)),
+        _ => (),
+    }
+}
+
+/// Whether a reference leads into its own schema, to which it leads from now on through the component.
+fn follow(value: &mut Value, key: &str) -> bool {
+    let Value::String(target) = value else { return true };
+    let Some(pointer) = target.strip_prefix('#').filter(|pointer| pointer.is_empty() || pointer.starts_with('/'))
+    else {
+        return false;
+    };
+    *target = format!("#/components/schemas/{key}{pointer}");
+    true
 }
 
 fn nested(spec: &TensorSpec, dims: &[Dim]) -> Value {

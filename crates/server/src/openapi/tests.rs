@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use loadonce_core::sample::Example;
-use loadonce_core::{DType, Dim, NamedTensor, Shape, Signature, Tensor, TensorSpec};
+use loadonce_core::{Content, DType, Dim, NamedTensor, Shape, Signature, Tensor, TensorSpec};
 use serde_json::{Value, json};
 
 use super::schema::{element_of, row, shape};
@@ -37,6 +37,15 @@ fn references(value: &Value) -> BTreeSet<String> {
         }
         Value::Array(entries) => entries.iter().flat_map(references).collect(),
         _ => BTreeSet::new(),
+    }
+}
+
+/// Every reference leads to something in the document; parameters are added later.
+fn expect_whole(document: &Value) {
+    for reference in references(document) {
+        let Some(pointer) = reference.strip_prefix('#') else { panic!("{reference} leads out of the document") };
+        let parameters = pointer.starts_with("/components/parameters/");
+        assert!(parameters || document.pointer(pointer).is_some(), "{reference} leads nowhere");
     }
 }
 
@@ -121,17 +130,99 @@ fn several_inputs_are_told_apart_and_a_fixed_number_of_rows_is_kept() {
     assert_eq!(schema(&document, "m.predict.response")["required"], json!(["outputs"]));
 }
 
+/// Rows of JSON with these schemas.
+fn rows(input: Option<&str>, output: Option<&str>) -> Signature {
+    let spec = |name: &str, schema: Option<&str>| TensorSpec {
+        content: Content::Json { schema: schema.map(Into::into) },
+        ..TensorSpec::new(name, DType::Bytes, [Dim::ANY])
+    };
+    Signature { inputs: vec![spec("rows", input)], outputs: vec![spec("predictions", output)] }
+}
+
+#[test]
+fn rows_of_json_have_the_schema_that_the_model_brings() {
+    let flower = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://example.test/flower",
+        "type": "object",
+        "properties": {
+            "leaf": { "$ref": "#/$defs/Leaf" },
+            "child": { "$ref": "#" },
+            "pet": {
+                "oneOf": [{ "$ref": "#/$defs/Cat" }],
+                "discriminator": { "propertyName": "kind", "mapping": { "cat": "#/$defs/Cat" } },
+            },
+            "$id": { "type": "integer" },
+            "elsewhere": { "$ref": "https://example.test/other.json" },
+        },
+        "$defs": { "Leaf": { "$ref": "#/$defs/Cat" }, "Cat": { "type": "string" } },
+    });
+    let of_tensors = document("a b", &classifier(), None);
+    let document = document("a b", &rows(Some(&flower.to_string()), None), None);
+    let row = schema(&document, "a..20b.input.rows");
+    let own = "#/components/schemas/a..20b.input.rows";
+    let expected = json!({
+        "type": "object",
+        "properties": {
+            "leaf": { "$ref": format!("{own}/$defs/Leaf") },
+            "child": { "$ref": own },
+            "pet": {
+                "oneOf": [{ "$ref": format!("{own}/$defs/Cat") }],
+                "discriminator": { "propertyName": "kind", "mapping": { "cat": format!("{own}/$defs/Cat") } },
+            },
+            "$id": { "type": "integer" },
+            "elsewhere": {},
+        },
+        "$defs": { "Leaf": { "$ref": format!("{own}/$defs/Cat") }, "Cat": { "type": "string" } },
+    });
+    assert_eq!(row, &expected);
+    assert!(references(&document).contains(&format!("{own}/$defs/Leaf")));
+    expect_whole(&document);
+    assert_eq!(schema(&document, "a..20b.output.predictions"), &json!({ "description": "Any JSON." }));
+    assert_eq!(schema(&document, "a..20b.rows")["items"], json!({ "$ref": own }));
+    let answer = schema(&document, "a..20b.predict.response");
+    let predictions = json!({ "$ref": "#/components/schemas/a..20b.output.predictions" });
+    assert_eq!(answer["anyOf"][0]["properties"]["predictions"]["items"], predictions);
+    let responses = |document: &Value| document["paths"]["/v1/models/a%20b:predict"]["post"]["responses"].clone();
+    assert_eq!(responses(&document)["422"], json!({ "$ref": "#/components/responses/422" }));
+    assert_eq!(responses(&of_tensors)["422"], Value::Null);
+}
+
+#[test]
+fn a_schema_that_is_none_is_any_json() {
+    for text in ["", "[]", "{", "true"] {
+        let document = document("m", &rows(Some(text), None), None);
+        assert_eq!(schema(&document, "m.input.rows"), &json!({ "description": "Any JSON." }), "{text}");
+    }
+}
+
+#[test]
+fn an_example_of_json_is_shown_as_rows_and_as_texts() {
+    let named = |name: &str, text: &str| {
+        let tensor = Tensor::from_strings(Shape::new([1]), vec![text.to_owned()]).unwrap();
+        vec![NamedTensor { name: name.to_owned(), tensor }]
+    };
+    let (row, answer) = (r#"{"width":1.5,"length":2}"#, r#"{"name":"setosa"}"#);
+    let example = Example { inputs: named("rows", row), outputs: named("predictions", answer) };
+    let document = document("m", &rows(None, None), Some(&example));
+    let post = |path: &str| document["paths"][path]["post"].clone();
+    let v1 = post("/v1/models/m:predict");
+    let requests = &v1["requestBody"]["content"]["application/json"]["examples"];
+    assert_eq!(requests.to_string(), format!(r#"{{"rows":{{"summary":"rows","value":{{"instances":[{row}]}}}}}}"#));
+    let answers = &v1["responses"]["200"]["content"]["application/json"]["examples"];
+    assert_eq!(answers["rows"]["value"].to_string(), format!(r#"{{"predictions":[{answer}]}}"#));
+    let v2 = post("/v2/models/m/infer");
+    let tensors = &v2["requestBody"]["content"]["application/json"]["examples"]["tensors"]["value"]["inputs"];
+    assert_eq!(tensors[0]["data"], json!([row]));
+}
+
 #[test]
 fn any_name_makes_a_document_whose_references_all_lead_somewhere() {
     let names = ["iris", "a b", "<img src=x onerror=alert(1)>", "ä.%2F~1{x}", "a..20b"];
     let signature = classifier();
     let models = names.map(|name| Model { name, version: "1", engine: "fake", signature: &signature, example: None });
     let document = describe(&models);
-    for reference in references(&document) {
-        let Some(pointer) = reference.strip_prefix('#') else { panic!("{reference} leads out of the document") };
-        let parameters = pointer.starts_with("/components/parameters/");
-        assert!(parameters || document.pointer(pointer).is_some(), "{reference} leads nowhere");
-    }
+    expect_whole(&document);
     let is_allowed = |key: &str| key.chars().all(|one| one.is_ascii_alphanumeric() || "._-".contains(one));
     let keys = document["components"]["schemas"].as_object().unwrap().keys();
     assert!(keys.clone().all(|key| is_allowed(key)), "{:?}", keys.collect::<Vec<_>>());

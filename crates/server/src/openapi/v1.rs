@@ -1,11 +1,12 @@
 //! A model in v1: rows or columns in, the same out; examples in, classes or numbers out (`wire::v1`).
 
-use loadonce_core::{Signature, TensorSpec};
+use loadonce_core::{Content, Signature, TensorSpec};
 use serde_json::{Map, Value, json};
 
 use super::prediction::Prediction;
-use super::schema::{array_of_rows, cell_of, element_of, has_rows, object, row, whole};
+use super::schema::{array_of_rows, cell_of, element_of, has_rows, object, of_rows, row, whole};
 use super::{Model, Parts, examples, reference, segment};
+use crate::wire::rows::of_json;
 use crate::wire::v1::Task;
 
 /// Adds the model's operations.
@@ -47,7 +48,12 @@ fn add_rows(model: &Model<'_>, parts: &mut Parts) {
     let Signature { inputs, outputs } = model.signature;
     let specs = inputs.iter().map(|spec| ("input", spec)).chain(outputs.iter().map(|spec| ("output", spec)));
     for (direction, spec) in specs {
-        parts.schemas.insert(model.key(&[direction, &spec.name]), row(spec));
+        let key = model.key(&[direction, &spec.name]);
+        let row = match &spec.content {
+            Content::Bytes => row(spec),
+            Content::Json { schema } => of_rows(schema.as_deref(), &key),
+        };
+        parts.schemas.insert(key, row);
     }
     if inputs.iter().all(has_rows) {
         parts.schemas.insert(model.key(&["rows"]), array_of_rows(inputs, &instance(model)));
@@ -131,10 +137,11 @@ fn body(key: &str, value: &Value) -> Value {
     json!({ "type": "object", "required": [key], "properties": { key: value } })
 }
 
-/// The forms of a value: bare for the only tensor, and an object of values by name.
+/// The forms of a value: bare for the only tensor, and an object of values by name; rows of JSON are bare.
 fn bare_or_by_name(specs: &[TensorSpec], value: &dyn Fn(&TensorSpec) -> Value) -> Vec<Value> {
     let by_name = by_name(specs, value);
     match specs {
+        [only] if of_json(specs).is_some() => vec![value(only)],
         [only] => vec![value(only), by_name],
         _ => vec![by_name],
     }

@@ -5,14 +5,24 @@ use bytes::Bytes;
 use loadonce_core::{InferRequest, InferResponse, ModelHandle, NamedTensor, Signature};
 use serde::Deserialize;
 
+use super::rows::Place;
 use super::v2::{Answerer, Encoded, Framing, Wanted};
 use super::{Raw, WireError, from_json, v1, v2};
 
 /// The form of a request; the answer mirrors it.
 #[derive(Clone, Debug)]
 pub(crate) enum Form {
-    V1(v1::Format),
+    V1(v1::Field),
     V2(Wanted),
+}
+
+impl Place for Form {
+    fn place(&self) -> &'static str {
+        match self {
+            Self::V1(field) => field.place(),
+            Self::V2(wanted) => wanted.place(),
+        }
+    }
 }
 
 /// Enough of a body to tell whether it is v2, whose tensors are a list with datatypes.
@@ -47,7 +57,7 @@ pub(crate) fn decode_request(body: &Bytes, signature: &Signature) -> Result<(For
     if is_v2(body) {
         return v2::decode_request(body, Framing::Json, signature).map(|(wanted, request)| (Form::V2(wanted), request));
     }
-    v1::decode_request(body, signature).map(|(format, request)| (Form::V1(format), request))
+    v1::decode_request(body, signature).map(|(field, request)| (Form::V1(field), request))
 }
 
 /// Reads the outputs of a response, for samples.
@@ -62,7 +72,7 @@ pub(crate) fn encode_response(
     response: &InferResponse,
 ) -> Result<Encoded, WireError> {
     match form {
-        Form::V1(format) => v1::encode_response(*format, response).map(Encoded::json),
+        Form::V1(field) => v1::encode_response(field.format(), model.signature(), response).map(Encoded::json),
         Form::V2(wanted) => {
             let answerer = Answerer { name: model.name(), version: model.version(), signature: model.signature() };
             v2::encode_response(answerer, response, wanted)

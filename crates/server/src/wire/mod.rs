@@ -11,6 +11,7 @@ mod shape;
 mod classification;
 mod wanted;
 mod parameters;
+pub(crate) mod rows;
 pub(crate) mod either;
 pub mod grpc;
 pub mod v1;
@@ -50,6 +51,16 @@ pub enum WireError {
         /// Its flat index.
         index: usize,
     },
+    /// An element of an output is to be JSON and is none.
+    #[error("the model returned for output '{output}' at [{index}] what is no JSON: {detail}")]
+    NotJson {
+        /// The output.
+        output: String,
+        /// Its flat index.
+        index: usize,
+        /// Why it is none.
+        detail: String,
+    },
 }
 
 impl WireError {
@@ -78,17 +89,19 @@ impl WireError {
     /// The same error, unless the body is no JSON in the first place, which a value that was set aside does not tell.
     #[must_use]
     pub(crate) fn or_syntax(self, body: &[u8]) -> Self {
-        match serde_json::from_slice::<IgnoredAny>(body) {
-            Ok(_) => self,
-            Err(error) => Self::Syntax(error.to_string()),
-        }
+        Self::expect_syntax(body).err().unwrap_or(self)
+    }
+
+    /// An error where the body is no JSON, values that were set aside included.
+    pub(crate) fn expect_syntax(body: &[u8]) -> Result<(), Self> {
+        serde_json::from_slice::<IgnoredAny>(body).map(drop).map_err(|error| Self::Syntax(error.to_string()))
     }
 
     /// The kind, to branch on.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Syntax(_) | Self::Message(_) | Self::Form { .. } => ErrorKind::InvalidRequest,
-            Self::NotUtf8 { .. } => ErrorKind::Internal,
+            Self::NotUtf8 { .. } | Self::NotJson { .. } => ErrorKind::Internal,
         }
     }
 }

@@ -7,6 +7,7 @@ use loadonce_core::{InferRequest, NamedTensor};
 
 use super::WireError;
 use super::parameters::{Parameters, count, flag, priority, refuse_sequences, refuse_shared_memory, timeout};
+use super::rows::Place;
 
 /// How a caller wants the outputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,13 @@ impl Wanted {
     /// The form of an output.
     pub fn form_of(&self, output: &str) -> OutputForm {
         self.forms.get(output).copied().unwrap_or(OutputForm { binary: self.binary, classes: None })
+    }
+}
+
+impl Place for Wanted {
+    /// In binary form, too, as that has no words of its own.
+    fn place(&self) -> &'static str {
+        "inputs[0].data"
     }
 }
 

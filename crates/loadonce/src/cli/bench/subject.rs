@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use loadonce_core::sample::{Sample, SampleSource as _};
-use loadonce_core::{DType, Dim, LoadError, ModelSpec, NamedTensor, Signature, Tensor, TensorSpec};
+use loadonce_core::{Content, DType, Dim, LoadError, ModelSpec, NamedTensor, Signature, Tensor, TensorSpec};
 use loadonce_server::samples::{self, SampleFolder};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -53,6 +53,9 @@ struct TensorMetadata {
     shape: Vec<i64>,
     #[serde(default)]
     columns: Vec<String>,
+    /// Whether elements are texts of JSON values.
+    #[serde(default)]
+    json: bool,
 }
 
 /// A line of Triton's index of models (`extension_model_repository.md`, "Index").
@@ -211,7 +214,8 @@ impl TensorMetadata {
         let dtype: DType = self.datatype.parse().map_err(|error| format!("'{}': {error}", self.name))?;
         let dim = |length: i64| usize::try_from(length).map_or(Dim::ANY, Dim::Fixed);
         let dims: Vec<_> = self.shape.into_iter().map(dim).collect();
-        Ok(TensorSpec { columns: self.columns, ..TensorSpec::new(self.name, dtype, dims) })
+        let content = if self.json { Content::Json { schema: None } } else { Content::Bytes };
+        Ok(TensorSpec { columns: self.columns, content, ..TensorSpec::new(self.name, dtype, dims) })
     }
 }
 
@@ -285,7 +289,9 @@ mod tests {
             datatype: datatype.to_owned(),
             shape: vec![-1, 2],
             columns: vec!["a".to_owned(), "b".to_owned()],
+            json: datatype == "BYTES",
         };
+        assert!(tensor("BYTES").spec().unwrap().content.is_json());
         let spec = tensor("FP32").spec().unwrap();
         assert_eq!(spec.dims, Some(vec![Dim::ANY, Dim::Fixed(2)]));
         assert_eq!(spec.columns, ["a", "b"]);

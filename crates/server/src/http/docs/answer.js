@@ -35,13 +35,13 @@ function rowsOf({ shape, data }) {
   return Array.from({ length: lengths[0] }, (_, row) => data.slice(row * width, (row + 1) * width));
 }
 
-export function showOutput({ name, datatype, labels, rows }) {
+export function showOutput({ name, datatype, labels, json, rows }) {
   const lists = rows.slice(0, MOST_ROWS).map((row) => [row].flat(Infinity));
   const isNamed = labels && lists.every((list) => list.length === labels.length);
   const table = isNamed && lists.length === 1 ? showShares(labels, lists[0]) : showRows(isNamed ? labels : undefined, lists);
   const more = rows.length > lists.length ? make("small", { textContent: `and ${rows.length - lists.length} rows more` }) : undefined;
   return make("div", { className: "output" },
-    make("h3", {}, `${name} `, make("small", { textContent: datatype ?? "" })),
+    make("h3", {}, `${name} `, make("small", { textContent: json ? "JSON" : datatype ?? "" })),
     make("div", { className: "scroll" }, table), more);
 }
 

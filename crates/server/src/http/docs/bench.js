@@ -84,7 +84,7 @@ function shortened(text) {
 /** Relative, so that the page works behind a proxy that puts something before the path. */
 const urlOf = (request) => request.path.slice(1);
 
-// The fields of a row with named columns.
+// The fields of a row with named columns, or of a row of JSON.
 
 function rowOf(bench) {
   try {
@@ -98,14 +98,15 @@ function rowOf(bench) {
 
 function showFields(bench) {
   const { inputs } = bench.metadata;
-  const isForm = inputs.length === 1 && inputs[0].columns?.length <= MOST_FIELDS;
-  const found = isForm ? rowOf(bench) : undefined;
-  bench.fields.hidden = !found;
-  if (!found) return;
+  const found = inputs.length === 1 ? rowOf(bench) : undefined;
+  const columns = (found && (inputs[0].columns ?? (inputs[0].json && Object.keys(found.row)))) || [];
+  const isForm = columns.length > 0 && columns.length <= MOST_FIELDS;
+  bench.fields.hidden = !isForm;
+  if (!isForm) return;
   const shown = [...bench.fields.querySelectorAll("input")];
-  const columns = inputs[0].columns;
-  const inputsOfRow = shown.length ? shown : columns.map((column) => field(bench, column));
-  if (!shown.length) bench.fields.replaceChildren(...inputsOfRow.map((input) => make("label", {}, input.name, input)));
+  const isShown = shown.length === columns.length && shown.every((input, position) => input.name === columns[position]);
+  const inputsOfRow = isShown ? shown : columns.map((column) => field(bench, column, isText(inputs[0], found.row[column])));
+  if (!isShown) bench.fields.replaceChildren(...inputsOfRow.map((input) => make("label", {}, input.name, input)));
   for (const input of inputsOfRow) {
     const value = found.row[input.name];
     if (input !== document.activeElement) input.value = typeof value === "string" ? value : onOneLine(value ?? "");
@@ -113,11 +114,14 @@ function showFields(bench) {
   }
 }
 
-function field(bench, column) {
+/** Whether what is typed is text, whatever it looks like. */
+const isText = ({ datatype, json }, value) => (json ? typeof value === "string" : datatype === "BYTES");
+
+function field(bench, column, takesText) {
   const input = make("input", { name: column, autocomplete: "off", spellcheck: false });
   input.addEventListener("input", () => {
     const found = rowOf(bench);
-    found.row[column] = valueOf(input.value, bench.metadata.inputs[0].datatype);
+    found.row[column] = takesText ? input.value : valueOf(input.value);
     bench.editor.value = print(found.body);
     edited(bench);
   });
@@ -125,9 +129,8 @@ function field(bench, column) {
   return input;
 }
 
-/** What a person typed, as JSON: text where the model wants text, and where it is nothing else. */
-function valueOf(text, datatype) {
-  if (datatype === "BYTES") return text;
+/** What a person typed, as JSON: text where it is nothing else. */
+function valueOf(text) {
   try {
     return parse(text);
   } catch {
@@ -166,19 +169,27 @@ function showAnswer(bench, { status, isGood, text, body, time }) {
     make("span", { className: `status ${isGood ? "good" : "bad"}`, textContent: status }), " ",
     make("small", { textContent: `in ${time.toFixed(1)} ms, ${plural(new Blob([text]).size, "byte", "bytes")}` }));
   const raw = make("details", {}, make("summary", { textContent: "JSON" }), make("pre", { textContent: print(body) }));
-  const shown = isGood ? outputsOf(bench.metadata.outputs, body).map(showOutput) : [make("p", { className: "error", textContent: body.error })];
+  const shown = isGood ? outputsOf(bench.metadata.outputs, body).map(showOutput) : mistakesOf(body).map(showMistake);
   raw.open = shown.length === 0;
   bench.answer.replaceChildren(make("h2", { textContent: "Answer" }), line, ...shown, raw);
-  if (!isGood) pointAt(bench, body.error);
+  if (!isGood) pointAt(bench, body);
 }
 
-/** Marks what an error names: a place in the text, or a field. */
-function pointAt({ editor, fields }, error) {
+/** What is wrong, one text each. */
+const mistakesOf = ({ error, details }) => details?.map(({ path, message }) => `${path}: ${message}`) ?? [error];
+
+const showMistake = (text) => make("p", { className: "error", textContent: text });
+
+/** Marks what an error names: a place in the text, or fields. */
+function pointAt({ editor, fields }, body) {
   editor.setAttribute("aria-invalid", "true");
+  const mistakes = mistakesOf(body);
   for (const input of fields.querySelectorAll("input")) {
-    if (error.startsWith(`instances[0].${input.name}:`)) input.setAttribute("aria-invalid", "true");
+    const path = `instances[0].${input.name}`;
+    const isMeant = (text) => text.startsWith(path) && ":.[".includes(text[path.length]);
+    if (mistakes.some(isMeant)) input.setAttribute("aria-invalid", "true");
   }
-  const place = /at line (\d+) column (\d+)/.exec(error);
+  const place = /at line (\d+) column (\d+)/.exec(body.error);
   if (!place) return;
   const before = editor.value.split("\n").slice(0, Number(place[1]) - 1);
   const position = before.reduce((sum, line) => sum + line.length + 1, 0) + Math.max(0, Number(place[2]) - 1);

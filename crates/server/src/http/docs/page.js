@@ -82,14 +82,14 @@ function showFacts(model) {
   return facts;
 }
 
-function showTensor(direction, { name, datatype, shape, columns, labels }) {
+function showTensor(direction, { name, datatype, shape, columns, labels, json }) {
   const axes = shape.map((length) => (length < 0 ? "any" : length));
   const names = make("ul", { className: "chips" });
   names.append(...(columns ?? labels ?? []).map((text) => make("li", { textContent: text })));
   return make("tr", {},
     make("th", { scope: "row", textContent: direction }),
     make("td", {}, make("code", { textContent: name })),
-    make("td", {}, make("code", { textContent: `${datatype} [${axes.join(", ")}]` })),
+    make("td", {}, make("code", { textContent: `${json ? "JSON" : datatype} [${axes.join(", ")}]` })),
     make("td", {}, names));
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use loadonce_core::tensor::raw;
-use loadonce_core::{DType, InferRequest, NamedTensor, Parameter};
+use loadonce_core::{DType, InferRequest, NamedTensor, Parameter, Signature};
 use prost::Message as _;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 
@@ -12,6 +12,7 @@ use super::proto::model_infer_request::InferInputTensor;
 use super::proto::{InferParameter, ModelInferRequest};
 use crate::wire::WireError;
 use crate::wire::parameters::{Parameters, refuse_shared_memory};
+use crate::wire::rows::{self, Place};
 use crate::wire::shape::shape;
 use crate::wire::wanted::{Head, Wanted};
 
@@ -22,6 +23,12 @@ pub struct Form {
     pub(super) raw: bool,
     /// What it says of each output.
     pub(super) wanted: Wanted,
+}
+
+impl Place for Form {
+    fn place(&self) -> &'static str {
+        if self.raw { "raw_input_contents[0]" } else { "inputs[0].contents.bytes_contents" }
+    }
 }
 
 /// The most inputs, outputs and raw contents of a message, together. One takes two bytes on the wire and hundreds in
@@ -53,7 +60,7 @@ fn count_parts(mut bytes: &[u8]) -> Result<usize, prost::DecodeError> {
 }
 
 /// Makes a message a request. Which model it is for stands in the message.
-pub fn decode_request(message: ModelInferRequest) -> Result<(Form, InferRequest), WireError> {
+pub fn decode_request(message: ModelInferRequest, signature: &Signature) -> Result<(Form, InferRequest), WireError> {
     let ModelInferRequest { id, parameters: values, inputs, outputs, raw_input_contents, .. } = message;
     let is_raw = !raw_input_contents.is_empty();
     let inputs = if is_raw { raw_tensors(inputs, raw_input_contents)? } else { typed_tensors(inputs)? };
@@ -67,7 +74,9 @@ pub fn decode_request(message: ModelInferRequest) -> Result<(Form, InferRequest)
         outputs: outputs.collect::<Result<_, _>>()?,
     };
     let (wanted, request) = head.with_inputs(inputs)?;
-    Ok((Form { raw: is_raw, wanted }, request))
+    let form = Form { raw: is_raw, wanted };
+    rows::check(&request.inputs, &form, signature)?;
+    Ok((form, request))
 }
 
 fn typed_tensors(inputs: Vec<InferInputTensor>) -> Result<Vec<NamedTensor>, WireError> {

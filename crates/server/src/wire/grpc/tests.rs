@@ -42,7 +42,7 @@ fn ints(elements: &[i32]) -> InferTensorContents {
 }
 
 fn decode(message: ModelInferRequest) -> Result<InferRequest, String> {
-    decode_request(message).map(|(_, request)| request).map_err(|error| error.to_string())
+    decode_request(message, &Signature::default()).map(|(_, request)| request).map_err(|error| error.to_string())
 }
 
 fn answer(tensor: Tensor, form: &Form) -> ModelInferResponse {
@@ -97,7 +97,7 @@ fn every_dtype_travels_in_both_forms() {
             let response = answer(tensor.clone(), &Form { raw: is_raw, ..Form::default() });
             let must_be_raw = matches!(tensor.dtype(), DType::Fp16 | DType::Bf16);
             assert_eq!(response.raw_output_contents.is_empty(), !is_raw && !must_be_raw, "{}", tensor.dtype());
-            let (form, request) = decode_request(back(response)).unwrap();
+            let (form, request) = decode_request(back(response), &Signature::default()).unwrap();
             assert_eq!((form.raw, &request.inputs[0].tensor), (is_raw || must_be_raw, &tensor));
         }
     }
@@ -188,7 +188,7 @@ fn classes_are_named_in_the_form_of_the_request() {
         parameters: [("classification".to_owned(), classes)].into(),
     };
     let message = ModelInferRequest { outputs: vec![wanted], ..of(vec![input("FP32", &[1], floats(&[0.0]))]) };
-    let (form, _) = decode_request(message).unwrap();
+    let (form, _) = decode_request(message, &Signature::default()).unwrap();
     let scores = vec![0.25, 0.5, 0.25].into_iter().map(f16::from_f32).collect();
     let response = answer(Tensor::from_vec(Shape::new([1, 3]), scores).unwrap(), &form);
     let y = &response.outputs[0];
@@ -209,7 +209,7 @@ proptest! {
     #[test]
     fn any_bytes_are_a_request_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         if let Ok(message) = decode_message(bytes.into()) {
-            let _ = decode_request(message);
+            let _ = decode_request(message, &Signature::default());
         }
     }
 }

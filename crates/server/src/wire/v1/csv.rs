@@ -8,8 +8,8 @@ use loadonce_core::{DType, InferRequest, InferResponse, NamedTensor, Signature};
 
 use super::response::row_count;
 use super::table::Table;
-use crate::wire::WireError;
 use crate::wire::write::write_elements;
+use crate::wire::{WireError, rows};
 
 /// Whether the first line names the columns (RFC 4180, section 3: the parameter `header` of `text/csv`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,11 @@ pub(crate) enum Header {
 
 /// Reads rows. A field without a character is a missing value, but to text, which may be empty.
 pub(crate) fn decode_request(body: &[u8], header: Header, signature: &Signature) -> Result<InferRequest, WireError> {
+    if rows::of_json(&signature.inputs).is_some() {
+        let detail =
+            "is CSV, but this model takes rows of JSON: send them as 'instances' with Content-Type: application/json";
+        return Err(WireError::form("the body", detail));
+    }
     let table = Table::of_cells(&signature.inputs).map_err(|detail| WireError::form("the body", detail))?;
     let mut records = records(body)?;
     let Some(first) = records.first() else {

@@ -10,6 +10,7 @@ use super::request::table_of;
 use super::response::encode_elements;
 use super::table::Table;
 use super::task::{classifier, regressor};
+use crate::wire::rows::Place;
 use crate::wire::write::{scalar, separate};
 use crate::wire::{WireError, from_json, quote};
 
@@ -31,6 +32,12 @@ struct Body<'a> {
     context: Option<&'a RawValue>,
     #[serde(borrow, rename = "signature_name")]
     _signature_name: Option<Text<'a>>,
+}
+
+impl Place for Task {
+    fn place(&self) -> &'static str {
+        "examples"
+    }
 }
 
 impl Task {

@@ -1,12 +1,14 @@
 //! Predict requests, and the answers of samples, which have the same forms.
 
+use bytes::Bytes;
 use loadonce_core::{InferRequest, NamedTensor, Signature, TensorSpec};
 use serde::Deserialize;
 
-use super::Format;
 use super::fields::{Fields, Text};
 use super::frame::split_to_tensors;
 use super::table::{Table, tensor};
+use super::{Field, json_rows};
+use crate::wire::rows::{self, Place as _};
 use crate::wire::{Raw, WireError, from_json, quote};
 
 /// A request has one of the four. Other fields are ignored, as TensorFlow Serving does.
@@ -34,28 +36,53 @@ struct Answer<'a> {
     outputs: Option<Raw<'a>>,
 }
 
-/// Reads a predict request.
-pub fn decode_request(body: &[u8], signature: &Signature) -> Result<(Format, InferRequest), WireError> {
-    predict(from_json(body)?, &signature.inputs).map_err(|error| error.or_syntax(body))
+/// The values of a body that are to become tensors.
+pub(super) enum Given<'a> {
+    /// One entry a row.
+    Rows(Vec<Raw<'a>>),
+    /// All of a tensor, or of each.
+    Columns(Raw<'a>),
+    /// A data frame.
+    Frame(Raw<'a>),
 }
 
-fn predict(body: Body<'_>, specs: &[TensorSpec]) -> Result<(Format, InferRequest), WireError> {
+/// Reads a predict request.
+pub fn decode_request(body: &Bytes, signature: &Signature) -> Result<(Field, InferRequest), WireError> {
+    let fields = from_json(body)?;
+    let inputs = given(fields).and_then(|(field, given)| {
+        let inputs = tensors(field.place(), given, body, &signature.inputs)?;
+        Ok((field, InferRequest { inputs, ..InferRequest::default() }))
+    });
+    inputs.map_err(|error| error.or_syntax(body))
+}
+
+/// What stands in the one field of a body that holds it.
+fn given(body: Body<'_>) -> Result<(Field, Given<'_>), WireError> {
     let Body { instances, inputs, dataframe_records, dataframe_split, .. } = body;
-    let (format, inputs) = match (instances, inputs, dataframe_records, dataframe_split) {
-        (Some(rows), None, None, None) => (Format::Rows, rows_to_tensors("instances", &rows, specs)?),
-        (None, Some(value), None, None) => (Format::Columns, columns_to_tensors("inputs", value, specs)?),
-        (None, None, Some(rows), None) => (Format::Rows, rows_to_tensors("dataframe_records", &rows, specs)?),
-        (None, None, None, Some(frame)) => (Format::Rows, split_to_tensors("dataframe_split", frame, specs)?),
-        (rows, value, records, frame) => {
-            return Err(not_one(&[
-                ("instances", rows.is_some()),
-                ("inputs", value.is_some()),
-                ("dataframe_records", records.is_some()),
-                ("dataframe_split", frame.is_some()),
-            ]));
-        }
-    };
-    Ok((format, InferRequest { inputs, ..InferRequest::default() }))
+    match (instances, inputs, dataframe_records, dataframe_split) {
+        (Some(rows), None, None, None) => Ok((Field::Instances, Given::Rows(rows))),
+        (None, Some(value), None, None) => Ok((Field::Inputs, Given::Columns(value))),
+        (None, None, Some(rows), None) => Ok((Field::Records, Given::Rows(rows))),
+        (None, None, None, Some(frame)) => Ok((Field::Split, Given::Frame(frame))),
+        (rows, value, records, frame) => Err(not_one(&[
+            ("instances", rows.is_some()),
+            ("inputs", value.is_some()),
+            ("dataframe_records", records.is_some()),
+            ("dataframe_split", frame.is_some()),
+        ])),
+    }
+}
+
+/// The tensors of these specs; `field` is where the body has them.
+fn tensors(field: &str, given: Given<'_>, body: &Bytes, specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {
+    if let Some(spec) = rows::of_json(specs) {
+        return Ok(vec![json_rows::tensor(field, given, body, spec)?]);
+    }
+    match given {
+        Given::Rows(rows) => rows_to_tensors(field, &rows, specs),
+        Given::Columns(value) => columns_to_tensors(field, value, specs),
+        Given::Frame(frame) => split_to_tensors(frame, specs),
+    }
 }
 
 fn not_one(fields: &[(&str, bool)]) -> WireError {
@@ -69,11 +96,11 @@ fn not_one(fields: &[(&str, bool)]) -> WireError {
 }
 
 /// Reads the outputs of a predict response, for samples.
-pub fn decode_outputs(body: &[u8], signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
+pub fn decode_outputs(body: &Bytes, signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
     let answer: Answer<'_> = from_json(body)?;
     let outputs = match (answer.predictions, answer.outputs) {
-        (Some(rows), None) => rows_to_tensors("predictions", &rows, &signature.outputs),
-        (None, Some(value)) => columns_to_tensors("outputs", value, &signature.outputs),
+        (Some(rows), None) => tensors("predictions", Given::Rows(rows), body, &signature.outputs),
+        (None, Some(value)) => tensors("outputs", Given::Columns(value), body, &signature.outputs),
         _ => Err(WireError::form("response", "expected one of 'predictions' and 'outputs'")),
     };
     outputs.map_err(|error| error.or_syntax(body))

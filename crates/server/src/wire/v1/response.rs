@@ -2,24 +2,30 @@
 
 use std::ops::Range;
 
-use loadonce_core::{DType, InferResponse, NamedTensor};
+use loadonce_core::{DType, InferResponse, NamedTensor, Signature, TensorSpec};
 
 use super::Format;
 use crate::wire::write::{room, scalar, separate, write_elements, write_nested};
-use crate::wire::{WireError, b64};
+use crate::wire::{WireError, b64, rows};
 
 /// Writes a predict response in the format of the request.
-pub fn encode_response(format: Format, response: &InferResponse) -> Result<Vec<u8>, WireError> {
-    encode(format, ["predictions", "outputs"], &response.outputs)
+pub fn encode_response(format: Format, signature: &Signature, response: &InferResponse) -> Result<Vec<u8>, WireError> {
+    encode(format, ["predictions", "outputs"], &signature.outputs, &response.outputs)
 }
 
 /// Writes a predict request of these inputs, without names of columns.
-pub fn encode_request(format: Format, inputs: &[NamedTensor]) -> Result<Vec<u8>, WireError> {
-    encode(format, ["instances", "inputs"], inputs)
+pub fn encode_request(format: Format, signature: &Signature, inputs: &[NamedTensor]) -> Result<Vec<u8>, WireError> {
+    encode(format, ["instances", "inputs"], &signature.inputs, inputs)
 }
 
-/// Rows or columns, each under its key.
-fn encode(format: Format, [rows, columns]: [&str; 2], tensors: &[NamedTensor]) -> Result<Vec<u8>, WireError> {
+/// Tensors of these specs as rows or columns, each under its key.
+pub(crate) fn encode(
+    format: Format,
+    [rows, columns]: [&str; 2],
+    specs: &[TensorSpec],
+    tensors: &[NamedTensor],
+) -> Result<Vec<u8>, WireError> {
+    let write: Write = if rows::of_json(specs).is_some() { encode_json } else { encode_elements };
     let mut out = Vec::with_capacity(64 + tensors.iter().map(|named| room(&named.tensor)).sum::<usize>());
     out.push(b'{');
     match format {
@@ -28,7 +34,7 @@ fn encode(format: Format, [rows, columns]: [&str; 2], tensors: &[NamedTensor]) -
             out.extend_from_slice(b":[");
             for row in 0..row_count(tensors)? {
                 separate(&mut out, row);
-                encode_entry(&mut out, tensors, |out, named| encode_row(out, named, row))?;
+                encode_entry(&mut out, tensors, |out, named| encode_row(out, named, row, write))?;
             }
             out.push(b']');
         }
@@ -37,7 +43,7 @@ fn encode(format: Format, [rows, columns]: [&str; 2], tensors: &[NamedTensor]) -
             out.push(b':');
             encode_entry(&mut out, tensors, |out, named| {
                 let tensor = &named.tensor;
-                write_nested(out, tensor.shape(), 0..tensor.len(), &|out, range| encode_elements(out, named, range))
+                write_nested(out, tensor.shape(), 0..tensor.len(), &|out, range| write(out, named, range))
             })?;
         }
     }
@@ -74,10 +80,13 @@ fn encode_entry(
     Ok(())
 }
 
-fn encode_row(out: &mut Vec<u8>, output: &NamedTensor, row: usize) -> Result<(), WireError> {
+/// Writes elements with commas between them.
+type Write = fn(&mut Vec<u8>, &NamedTensor, Range<usize>) -> Result<(), WireError>;
+
+fn encode_row(out: &mut Vec<u8>, output: &NamedTensor, row: usize, write: Write) -> Result<(), WireError> {
     let inner = output.tensor.shape().get(1..).unwrap_or_default();
     let step: usize = inner.iter().product();
-    write_nested(out, inner, row * step..(row + 1) * step, &|out, range| encode_elements(out, output, range))
+    write_nested(out, inner, row * step..(row + 1) * step, &|out, range| write(out, output, range))
 }
 
 /// Elements with commas between them. Bytes that are no text, and those of an output that says so in its name, are in
@@ -97,6 +106,23 @@ pub(super) fn encode_elements(
             Ok(text) if !name.ends_with("_bytes") => scalar(out, text),
             _ => b64::encode(out, string),
         }
+    }
+    Ok(())
+}
+
+/// Texts of JSON values as they are, with commas between them. They are looked at, so that the answer is JSON whatever a
+/// model gives.
+fn encode_json(
+    out: &mut Vec<u8>,
+    NamedTensor { name, tensor }: &NamedTensor,
+    range: Range<usize>,
+) -> Result<(), WireError> {
+    let strings = tensor.as_strings().unwrap_or_default();
+    for (position, text) in strings[range.clone()].iter().enumerate() {
+        separate(out, position);
+        let wrong = |detail| WireError::NotJson { output: name.clone(), index: range.start + position, detail };
+        rows::expect_json(text).map_err(wrong)?;
+        out.extend_from_slice(text);
     }
     Ok(())
 }

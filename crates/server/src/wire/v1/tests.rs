@@ -1,7 +1,9 @@
 //! Bodies and signatures, each with what comes of it.
 
+use bytes::Bytes;
 use loadonce_core::{
-    DType, Dim, FillValue, InferRequest, InferResponse, NamedTensor, Shape, Signature, Tensor, TensorSpec, Timing,
+    Content, DType, Dim, FillValue, InferRequest, InferResponse, NamedTensor, Shape, Signature, Tensor, TensorSpec,
+    Timing,
 };
 
 use super::*;
@@ -28,9 +30,9 @@ fn two_inputs() -> Signature {
     }
 }
 
-fn decode(body: &str, signature: &Signature) -> Result<(Format, Vec<NamedTensor>), String> {
-    let decoded = decode_request(body.as_bytes(), signature).map_err(|error| error.to_string())?;
-    Ok((decoded.0, decoded.1.inputs))
+fn decode(body: &str, signature: &Signature) -> Result<(Field, Vec<NamedTensor>), String> {
+    let decoded = decode_request(&Bytes::copy_from_slice(body.as_bytes()), signature);
+    decoded.map(|(field, request)| (field, request.inputs)).map_err(|error| error.to_string())
 }
 
 fn singles(shape: [usize; 2], elements: &[f32]) -> Tensor {
@@ -47,8 +49,8 @@ fn rows_named_rows_and_columns_are_the_same() {
         (r#"{"inputs":{"x":[[1,2],[3,4]]}}"#, Format::Columns),
     ];
     for (body, format) in bodies {
-        let (got, inputs) = decode(body, &iris()).unwrap();
-        assert_eq!(got, format);
+        let (field, inputs) = decode(body, &iris()).unwrap();
+        assert_eq!(field.format(), format);
         assert_eq!(inputs[0].tensor, singles([2, 2], &[1.0, 2.0, 3.0, 4.0]), "{body}");
     }
 }
@@ -103,14 +105,14 @@ fn the_answer_mirrors_the_request_and_reads_back() {
         NamedTensor { name: "scores".to_owned(), tensor: singles([2, 2], &[0.25, 0.75, 1.0, 0.0]) },
     ];
     let response = InferResponse { id: None, outputs: outputs.clone(), timing: Timing::default() };
-    let rows = encode_response(Format::Rows, &response).unwrap();
+    let rows = encode_response(Format::Rows, &iris(), &response).unwrap();
     let expected = r#"{"predictions":[{"label":"a","scores":[0.25,0.75]},{"label":"b","scores":[1.0,0.0]}]}"#;
     assert_eq!(str::from_utf8(&rows).unwrap(), expected);
-    let columns = encode_response(Format::Columns, &response).unwrap();
+    let columns = encode_response(Format::Columns, &iris(), &response).unwrap();
     let expected = r#"{"outputs":{"label":["a","b"],"scores":[[0.25,0.75],[1.0,0.0]]}}"#;
     assert_eq!(str::from_utf8(&columns).unwrap(), expected);
     for body in [rows, columns] {
-        assert_eq!(decode_outputs(&body, &iris()).unwrap(), outputs);
+        assert_eq!(decode_outputs(&body.into(), &iris()).unwrap(), outputs);
     }
 }
 
@@ -122,8 +124,9 @@ fn what_a_client_writes_is_read() {
     let one: Vec<_> = [("x", singles([1, 2], &[1.0, 2.0]))].map(named).into();
     for format in [Format::Rows, Format::Columns] {
         for (inputs, signature) in [(&two, two_inputs()), (&one, iris())] {
-            let body = encode_request(format, inputs).unwrap();
-            assert_eq!(decode_request(&body, &signature).unwrap(), (format, request_of(inputs)));
+            let body = encode_request(format, &signature, inputs).unwrap();
+            let (field, request) = decode_request(&body.into(), &signature).unwrap();
+            assert_eq!((field.format(), request), (format, request_of(inputs)));
         }
     }
 }
@@ -137,8 +140,14 @@ fn a_single_output_is_bare() {
     let tensor = Tensor::from_vec(Shape::new([2]), vec![1.5_f32, 2.5]).unwrap();
     let outputs = vec![NamedTensor { name: "y".to_owned(), tensor }];
     let response = InferResponse { id: None, outputs, timing: Timing::default() };
-    assert_eq!(encode_response(Format::Rows, &response).unwrap(), br#"{"predictions":[1.5,2.5]}"#);
-    assert_eq!(encode_response(Format::Columns, &response).unwrap(), br#"{"outputs":[1.5,2.5]}"#);
+    assert_eq!(
+        encode_response(Format::Rows, &Signature::default(), &response).unwrap(),
+        br#"{"predictions":[1.5,2.5]}"#
+    );
+    assert_eq!(
+        encode_response(Format::Columns, &Signature::default(), &response).unwrap(),
+        br#"{"outputs":[1.5,2.5]}"#
+    );
 }
 
 fn with_fill(dtype: DType, dim: Dim, fill: FillValue) -> Signature {
@@ -277,14 +286,45 @@ fn bytes_come_and_go_in_base64() {
         assert_eq!(tensor.as_strings().unwrap(), [&b"\xff"[..], b"a"], "{body}");
     }
     let scalar = decode(r#"{"inputs":{"b64":"YQ=="}}"#, &signature).unwrap().1.remove(0).tensor;
-    assert_eq!((scalar.shape(), scalar.as_strings().unwrap()), (&Shape::scalar(), &[bytes::Bytes::from("a")][..]));
+    assert_eq!((scalar.shape(), scalar.as_strings().unwrap()), (&Shape::scalar(), &[Bytes::from("a")][..]));
     let encoded = |name: &str| {
-        let strings = vec![bytes::Bytes::from_static(b"\xff"), bytes::Bytes::from_static(b"a")];
+        let strings = vec![Bytes::from_static(b"\xff"), Bytes::from_static(b"a")];
         let tensor = Tensor::from_strings(Shape::new([2]), strings).unwrap();
         let outputs = vec![NamedTensor { name: name.to_owned(), tensor }];
         let response = InferResponse { id: None, outputs, timing: Timing::default() };
-        String::from_utf8(encode_response(Format::Rows, &response).unwrap()).unwrap()
+        String::from_utf8(encode_response(Format::Rows, &Signature::default(), &response).unwrap()).unwrap()
     };
     assert_eq!(encoded("image"), r#"{"predictions":[{"b64":"/w=="},"a"]}"#);
     assert_eq!(encoded("image_bytes"), r#"{"predictions":[{"b64":"/w=="},{"b64":"YQ=="}]}"#);
+}
+
+fn rows_of_json(name: &str) -> Vec<TensorSpec> {
+    let content = Content::Json { schema: None };
+    vec![TensorSpec { content, ..TensorSpec::new(name, DType::Bytes, [Dim::ANY]) }]
+}
+
+#[test]
+fn rows_of_json_are_slices_of_the_body() {
+    let signature = Signature { inputs: rows_of_json("rows"), outputs: vec![] };
+    let body = Bytes::from_static(br#"{"instances":[ {"a":1.0} ,[2]]}"#);
+    let tensor = decode_request(&body, &signature).unwrap().1.inputs.remove(0).tensor;
+    let rows = tensor.as_strings().unwrap();
+    assert_eq!(rows, [&br#"{"a":1.0}"#[..], b"[2]"]);
+    assert_eq!([rows[0].as_ptr(), rows[1].as_ptr()], [body[15..].as_ptr(), body[26..].as_ptr()]);
+}
+
+#[test]
+fn rows_of_json_that_a_client_writes_read_back() {
+    let signature = Signature { inputs: rows_of_json("rows"), outputs: rows_of_json("predictions") };
+    let texts = vec![Bytes::from_static(br#"{"a": 1}"#), Bytes::from_static(b"null")];
+    let tensor = Tensor::from_strings(Shape::new([2]), texts).unwrap();
+    let named = |name: &str| vec![NamedTensor { name: name.to_owned(), tensor: tensor.clone() }];
+    let body = encode_request(Format::Rows, &signature, &named("rows")).unwrap();
+    assert_eq!(str::from_utf8(&body).unwrap(), r#"{"instances":[{"a": 1},null]}"#);
+    assert_eq!(decode_request(&body.into(), &signature).unwrap(), (Field::Instances, request_of(&named("rows"))));
+    for format in [Format::Rows, Format::Columns] {
+        let response = InferResponse { id: None, outputs: named("predictions"), timing: Timing::default() };
+        let body = encode_response(format, &signature, &response).unwrap();
+        assert_eq!(decode_outputs(&body.into(), &signature).unwrap(), response.outputs);
+    }
 }

@@ -11,7 +11,7 @@ use super::parameters::{Values, parameters};
 use crate::wire::parameters::{count, refuse_shared_memory};
 use crate::wire::shape::shape;
 use crate::wire::wanted::{Head, Wanted};
-use crate::wire::{ArrayError, Raw, WireError, from_json, parse_pieces};
+use crate::wire::{ArrayError, Raw, WireError, from_json, parse_pieces, rows};
 
 /// How a body is to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,11 +70,14 @@ pub fn decode_request(
     framing: Framing,
     signature: &Signature,
 ) -> Result<(Wanted, InferRequest), WireError> {
-    if framing == Framing::Raw {
-        return raw_request(body.clone(), signature);
-    }
-    let (json, tail) = split(body, framing)?;
-    inference(from_json(&json)?, tail).map_err(|error| error.or_syntax(&json))
+    let (wanted, request) = if framing == Framing::Raw {
+        raw_request(body.clone(), signature)?
+    } else {
+        let (json, tail) = split(body, framing)?;
+        inference(from_json(&json)?, tail).map_err(|error| error.or_syntax(&json))?
+    };
+    rows::check(&request.inputs, &wanted, signature)?;
+    Ok((wanted, request))
 }
 
 /// The JSON of a body, and what follows it.

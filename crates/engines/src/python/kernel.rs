@@ -1,4 +1,4 @@
-//! What a process takes in memory, from the kernel (`proc(5)`, `smaps_rollup`).
+//! What a process takes, from the kernel (`proc(5)`: `smaps_rollup`, `stat`).
 
 use std::fs;
 
@@ -11,6 +11,15 @@ pub(super) fn private_bytes(pid: u32) -> Option<u64> {
 /// Bytes of the process, of shared ones its part.
 pub(super) fn proportional_bytes(pid: u32) -> Option<u64> {
     Some(sum(&read(pid)?, "Pss:"))
+}
+
+/// Processor time that the process has had, in ticks of the kernel.
+pub(super) fn ticks(pid: u32) -> Option<u64> {
+    const USER: usize = 11;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it, in brackets, may hold anything.
+    let fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    Some(fields.skip(USER).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum())
 }
 
 fn read(pid: u32) -> Option<String> {
@@ -26,6 +35,13 @@ fn sum(rollup: &str, key: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_takes_ticks() {
+        let before = ticks(std::process::id()).unwrap();
+        while ticks(std::process::id()).unwrap() == before {}
+        assert_eq!(ticks(0), None);
+    }
 
     #[test]
     fn kilobytes_are_read() {
