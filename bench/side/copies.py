@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from itertools import chain
 
+import machine
 from contest import Contest, start_of
 from load import wrk
 from outcome import Bar, Outcome, Start, Verdict
@@ -24,6 +25,9 @@ def run(contest: Contest) -> Outcome:
     for workers in (MANY, 1):
         name = f"loadonce, {counted(workers)}"
         program = contest.in_python(MODEL, workers, name)
+        # No more workers run at once than it has cores, and the others would idle.
+        command = [*program.command, "--cores", str(workers)]
+        program = replace(program, command=command)
         ours.append(loaded(contest, work, program, workers))
         program = fastapi("async", workers).program(contest, work)
         theirs.append(loaded(contest, work, program, workers))
@@ -52,7 +56,11 @@ def loaded(contest: Contest, work: Work, program: Program, workers: int) -> Star
             left -= window.rate * contest.seconds * len(work.bodies)
         work.check(server.address)
         start = start_of(f"{work.title}, scikit-learn", server)
-        print(f"  {start}", flush=True)
+        busy = [
+            machine.cpu_seconds(pid)
+            for pid in machine.grandchildren(server.process.pid)
+        ]
+        print(f"  {start}, {busy} s of each worker", flush=True)
         return start
 
 
