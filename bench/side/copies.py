@@ -56,11 +56,8 @@ def loaded(contest: Contest, work: Work, program: Program, workers: int) -> Star
             left -= window.rate * contest.seconds * len(work.bodies)
         work.check(server.address)
         start = start_of(f"{work.title}, scikit-learn", server)
-        busy = [
-            machine.cpu_seconds(pid)
-            for pid in machine.grandchildren(server.process.pid)
-        ]
-        print(f"  {start}, {busy} s of each worker", flush=True)
+        busy = [machine.cpu_seconds(pid) for pid in machine.tree(server.process.pid)]
+        print(f"  {start}; CPU seconds of its processes: {busy}", flush=True)
         return start
 
 
