@@ -17,7 +17,7 @@ CLIPPY := cargo clippy --quiet --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
 # The cheapest first.
-STEPS := style fences deny lint doc unit python operators conformance onnxruntime interop examples-check newuser openapi browser
+STEPS := style fences deny lint doc unit python operators conformance onnxruntime interop examples-check examples-python newuser openapi browser
 
 .PHONY: help test ci fmt release advisories fuzz bench $(STEPS)
 
@@ -86,6 +86,9 @@ interop: release ## Have foreign clients, unmodified, ask the server, and check 
 
 examples-check: release ## Train the examples again, compare, and check them
 	@tests/examples.sh
+
+examples-python: release ## Serve the example models in Python, and hold the page for users of FastAPI to its services
+	@tests/examples_python.sh
 
 newuser: release ## Probe a starting server as a new user would
 	@source tests/tools.sh; "$$PYTHON" tests/newuser.py

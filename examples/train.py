@@ -10,8 +10,6 @@ them agrees with the model as it was trained.
 """
 
 import argparse
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,17 @@ import lightgbm
 import numpy as np
 import onnx
 import xgboost
+from folders import (
+    Answer,
+    Sample,
+    checksum,
+    plain,
+    predictions,
+    readable_json,
+    samples_of_input,
+    tensors,
+    write_folder,
+)
 from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
@@ -39,24 +48,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 SEED = 20
-LINE_WIDTH = 100
 # The models in ONNX count in 32 bits, the library that trained them in 64.
 TOLERANCE = {"absolute": 1e-6, "relative": 1e-5}
 # A library's own file holds all that it knows, so the answers are its own.
 XGBOOST_TOLERANCE = {"absolute": 0.0, "relative": 1e-6}
 LIGHTGBM_TOLERANCE = {"absolute": 0.0, "relative": 1e-12}
-
-# What a model answers: a value for each row, by the name of the output.
-Answer = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A request with the answer that the training library gives to it."""
-
-    description: str
-    request: dict[str, Any]
-    response: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -165,7 +161,12 @@ def digits() -> Example:
         content=as_bytes(network_as_onnx(network)),
         columns={},
         labels={"probabilities": [str(digit) for digit in range(10)]},
-        samples=samples_of_images(brightness[[7, 3, 4]].reshape(-1, 8, 8), answer),
+        samples=samples_of_input(
+            ("a seven, as a row of pixels", "a three and a four"),
+            "image",
+            brightness[[7, 3, 4]].reshape(-1, 8, 8),
+            answer,
+        ),
     )
 
 
@@ -331,115 +332,23 @@ def samples_of_table(
     }
 
 
-def samples_of_images(
-    images: np.ndarray, answer: Callable[[np.ndarray], Answer]
-) -> dict[str, Sample]:
-    """The three ways to ask a model whose input has no columns."""
-    one, others = images[:1], images[1:]
-    named = [{"image": image} for image in others.tolist()]
-    return {
-        "one_row": Sample(
-            "a seven, as a row of pixels",
-            {"instances": one.tolist()},
-            predictions(answer(one)),
-        ),
-        "named_input": Sample(
-            "a three and a four, by input name",
-            {"instances": named},
-            predictions(answer(others)),
-        ),
-        "tensors": Sample(
-            "a three and a four, as tensors",
-            tensors("inputs", {"image": others}),
-            tensors("outputs", answer(others)),
-        ),
-    }
-
-
-def predictions(answer: Answer) -> dict[str, Any]:
-    """The answer in row format: the bare value when the model has only one output."""
-    columns = [values.tolist() for values in answer.values()]
-    if len(columns) == 1:
-        return {"predictions": columns[0]}
-    rows = zip(*columns, strict=True)
-    return {"predictions": [dict(zip(answer, row, strict=True)) for row in rows]}
-
-
-def tensors(
-    side: str, values: dict[str, np.ndarray], floats: str = "FP32"
-) -> dict[str, Any]:
-    """Tensors in the format of the Open Inference Protocol v2, floats as said."""
-    return {side: [tensor(name, array, floats) for name, array in values.items()]}
-
-
-def tensor(name: str, values: np.ndarray, floats: str) -> dict[str, Any]:
-    datatype = {"f": floats, "i": "INT64"}.get(values.dtype.kind, "BYTES")
-    return {
-        "name": name,
-        "shape": list(values.shape),
-        "datatype": datatype,
-        "data": plain(values.ravel()),
-    }
-
-
-def plain(values: Any) -> Any:
-    """Nested lists, with what is missing as the text that JSON has for it here."""
-    if isinstance(values, np.ndarray | list):
-        return [plain(part) for part in values]
-    value = np.asarray(values).item()
-    return "NaN" if isinstance(value, float) and np.isnan(value) else value
-
-
 def write(example: Example, models: Path) -> None:
     """Writes the folder of one model and says how large it became."""
-    folder = models / example.name
-    (folder / "samples").mkdir(parents=True, exist_ok=True)
-    (folder / example.file).write_bytes(example.content)
-    (folder / "model.toml").write_text(settings_as_toml(example))
-    for name, sample in example.samples.items():
-        fields = {**vars(sample), "tolerance": example.tolerance}
-        text = readable_json(fields) + "\n"
-        (folder / "samples" / f"{name}.json").write_text(text)
-    print(f"{folder}: {len(example.content)} bytes, {len(example.samples)} samples")
+    files = {
+        example.file: example.content,
+        "model.toml": settings_as_toml(example).encode(),
+    }
+    write_folder(models / example.name, files, example.samples, example.tolerance)
 
 
 def settings_as_toml(example: Example) -> str:
     """The text of `model.toml`; a JSON list of plain strings is a TOML one as well."""
-    lines = [f'checksum = "sha256:{hashlib.sha256(example.content).hexdigest()}"']
+    lines = [checksum(example.content)]
     for name, columns in example.columns.items():
         lines += ["", f"[inputs.{name}]", f"columns = {readable_json(columns)}"]
     for name, labels in example.labels.items():
         lines += ["", f"[outputs.{name}]", f"labels = {readable_json(labels)}"]
     return "\n".join(lines) + "\n"
-
-
-def readable_json(value: Any, indent: str = "") -> str:
-    """JSON with everything on one line that fits a line."""
-    line = json.dumps(value)
-    if len(indent + line) <= LINE_WIDTH or not isinstance(value, list | dict):
-        return line
-    inner = indent + "  "
-    if isinstance(value, dict):
-        lines = [
-            f'"{key}": {readable_json(part, inner)}' for key, part in value.items()
-        ]
-    elif isinstance(value[0], list | dict):
-        lines = [readable_json(part, inner) for part in value]
-    else:
-        lines = filled_lines([json.dumps(part) for part in value], inner)
-    body = f",\n{inner}".join(lines)
-    return f"{line[0]}\n{inner}{body}\n{indent}{line[-1]}"
-
-
-def filled_lines(parts: list[str], indent: str) -> list[str]:
-    """The parts, with as many on each line as fit there."""
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(f"{indent}{lines[-1]}, {part},") <= LINE_WIDTH:
-            lines[-1] += f", {part}"
-        else:
-            lines.append(part)
-    return lines
 
 
 def main() -> None:

@@ -4,21 +4,36 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/tools.sh
 
-python=$(python_with examples/requirements.txt)
 trained=$(mktemp -d)
 trap 'rm -rf "$trained"' EXIT
-"$python" examples/train.py --out "$trained"
 
-"$LOADONCE" check "$trained"
-"$LOADONCE" check examples/models
+# hold FOLDER SCRIPT OPTION...: FOLDER is what SCRIPT wrote into that of the same name in $trained, and both pass.
+hold() {
+    local committed=$1 script=$2 new
+    new=$trained/$(basename "$1")
+    shift 2
+    "$LOADONCE" check "$new" "$@"
+    "$LOADONCE" check "$committed" "$@"
 
-if diff -rq examples/models "$trained" >/dev/null; then
-    printf 'examples/models is what examples/train.py writes, byte for byte\n'
-elif "$PYTHON" tests/same_examples.py examples/models "$trained"; then
-    printf 'examples/models is what examples/train.py writes, but for the last bits of expected answers:\n'
-    printf 'this processor has other instructions than the one that they were written on\n'
-else
-    fail "training the examples gives something else than examples/models has.
-Both pass 'loadonce check'. If examples/train.py or its requirements changed, run it and commit what it writes. If
+    if diff -rq --exclude=__pycache__ "$committed" "$new" >/dev/null; then
+        printf '%s is what %s writes, byte for byte\n' "$committed" "$script"
+    elif "$PYTHON" tests/same_examples.py "$committed" "$new"; then
+        printf '%s is what %s writes, but for the last bits of expected answers:\n' "$committed" "$script"
+        printf 'this processor has other instructions than the one that they were written on\n'
+    else
+        fail "training the examples gives something else than $committed has.
+Both pass 'loadonce check'. If $script or its requirements changed, run it and commit what it writes. If
 nothing changed, this processor rounds some weights differently: then both are right, and the committed ones stay."
-fi
+    fi
+}
+
+python=$(python_with examples/requirements.txt)
+"$python" examples/train.py --out "$trained/models"
+hold examples/models examples/train.py
+
+# Code and requirements are written by hand.
+python=$(python_with examples/python/requirements.txt)
+mkdir "$trained/python"
+(cd examples/python && cp --parents requirements.txt */model.py "$trained/python")
+"$python" examples/train_python.py --out "$trained/python"
+hold examples/python examples/train_python.py --allow-pickle --python "$python"

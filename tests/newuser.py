@@ -19,8 +19,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from samples import Model, samples
-from served import DEADLINE, EXAMPLES, CheckError, Server, ask
+from samples import Model, prediction_path, samples
+from served import DEADLINE, EXAMPLES, CheckError, Server, ask, expect
 
 # How often each sample stands in the models that take a while to load.
 REPETITIONS = 400
@@ -94,11 +94,6 @@ class Prober(threading.Thread):
         expect(not self.is_alive(), f"not ready in {DEADLINE:.0f} s: {self.seen}")
 
 
-def expect(condition: object, otherwise: str) -> None:
-    if not condition:
-        raise CheckError(otherwise)
-
-
 def free_port() -> int:
     """A port that nobody listens on.
 
@@ -121,10 +116,7 @@ def predictions(models: Path) -> list[tuple[str, Any]]:
     found = []
     for file in sorted(models.glob("*/samples/*.json")):
         request = json.loads(file.read_text())["request"]
-        name = file.parents[1].name
-        v2 = "inputs" in request
-        path = f"/v2/models/{name}/infer" if v2 else f"/v1/models/{name}:predict"
-        found.append((path, request))
+        found.append((prediction_path(file.parents[1].name, request), request))
     return found
 
 

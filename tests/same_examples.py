@@ -23,7 +23,7 @@ def differences(committed: Path, trained: Path) -> Iterator[str]:
         path.relative_to(folder)
         for folder in (committed, trained)
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.parent.name != "__pycache__"
     }
     if not names:
         yield f"no file in {committed}"

@@ -128,6 +128,13 @@ def samples(folder: Path, model: Model) -> list[Sample]:
     return found
 
 
+def prediction_path(model: str, request: Json) -> str:
+    """Where to ask a model, by the protocol of the request."""
+    if "inputs" in request:
+        return f"/v2/models/{model}/infer"
+    return f"/v1/models/{model}:predict"
+
+
 def shape(values: Json) -> list[int]:
     return [len(values), *shape(values[0])] if isinstance(values, list) else []
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,11 @@ class CheckError(Exception):
     """What the program did wrong, in words for the person who reads the log."""
 
 
+def expect(condition: object, otherwise: str) -> None:
+    if not condition:
+        raise CheckError(otherwise)
+
+
 def program() -> str:
     """The program under test: the release build, or what LOADONCE names."""
     path = os.environ.get(
@@ -34,25 +39,13 @@ def program() -> str:
     return path
 
 
-class Server:
-    """`loadonce serve`, killed and waited for when the block ends."""
+class Process:
+    """A server that says its address, killed and waited for when the block ends."""
 
-    def __init__(
-        self, *arguments: str | Path, wrapper: Sequence[str | Path] = ()
-    ) -> None:
-        """`wrapper` is a command that runs the command behind it."""
-        command = [*map(str, wrapper), program(), "serve", *map(str, arguments)]
-        # No setting of ours may leak into the test.
-        clean = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("LOADONCE")
-        }
-        # Several servers run at the same time.
-        clean["LOADONCE_GRPC_PORT"] = "0"
+    def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
             command,
-            env=clean,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -85,16 +78,6 @@ class Server:
             if part in line:
                 return line
 
-    def address(self) -> str:
-        """The address that it says it listens on."""
-        line = self.wait_for_line("listening on http://")
-        return line.split("http://")[1].replace(",", " ").split()[0]
-
-    def grpc_address(self) -> str:
-        """The address of gRPC's own, which it has said together with the other."""
-        line = next(line for line in self.output if "gRPC on " in line)
-        return line.split("gRPC on ")[1].split(",")[0]
-
     def stop(self) -> None:
         """Tells it to stop, as a service manager does, and expects a clean end."""
         self.process.send_signal(signal.SIGTERM)
@@ -115,6 +98,35 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
+
+
+class Server(Process):
+    """`loadonce serve`."""
+
+    def __init__(
+        self, *arguments: str | Path, wrapper: Sequence[str | Path] = ()
+    ) -> None:
+        """`wrapper` is a command that runs the command behind it."""
+        command = [*map(str, wrapper), program(), "serve", *map(str, arguments)]
+        # No setting of ours may leak into the test.
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("LOADONCE")
+        }
+        # Several servers run at the same time.
+        clean["LOADONCE_GRPC_PORT"] = "0"
+        super().__init__(command, clean)
+
+    def address(self) -> str:
+        """The address that it says it listens on."""
+        line = self.wait_for_line("listening on http://")
+        return line.split("http://")[1].replace(",", " ").split()[0]
+
+    def grpc_address(self) -> str:
+        """The address of gRPC's own, which it has said together with the other."""
+        line = next(line for line in self.output if "gRPC on " in line)
+        return line.split("gRPC on ")[1].split(",")[0]
 
 
 @dataclass(frozen=True)

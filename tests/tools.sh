@@ -97,7 +97,7 @@ ruff() {
     local python
     python=$(python_with "$TESTS/requirements.txt")
     RUFF_CACHE_DIR="$CACHE/ruff" "$python" -m ruff "$@" --config "$TESTS/ruff.toml" "$TESTS" "$TESTS/../examples" "$TESTS/../bench" \
-        "$TESTS/../python"
+        "$TESTS/../docs" "$TESTS/../python"
 }
 
 cargo_deny() {

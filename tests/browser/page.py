@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from chromium import Browser
-from served import DEADLINE, EXAMPLES, CheckError, Server, ask
+from served import DEADLINE, EXAMPLES, CheckError, Server, ask, expect
 
 # A name, the size of the window, and the colour scheme.
 LOOKS = [
@@ -28,11 +28,6 @@ LOOKS = [
 # Markup that says so if it is ever taken for markup.
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
 FORMATS = "[...document.querySelectorAll('fieldset label')]"
-
-
-def expect(condition: object, otherwise: str) -> None:
-    if not condition:
-        raise CheckError(otherwise)
 
 
 def text(browser: Browser, selector: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from served import EXAMPLES, Answer, CheckError, Server, ask
+from served import EXAMPLES, Answer, CheckError, Server, ask, expect
 
 JSON = "application/json"
 # What no model here takes in place of a number, a row or a tensor.
@@ -55,11 +55,6 @@ class Document:
         mistake = self.mistake(declared[JSON]["schema"], answer.json())
         name = operation["operationId"]
         expect(mistake is None, f"{name} answers {answer.text}, but {mistake}")
-
-
-def expect(condition: object, otherwise: str) -> None:
-    if not condition:
-        raise CheckError(otherwise)
 
 
 def of_any_model(path: str) -> str:

@@ -1,12 +1,19 @@
 //! What JSON allows, strange as it may look, is read; what it does not is refused with line and column.
 
 use bytes::Bytes;
-use loadonce_core::{DType, Dim, Signature, Tensor, TensorSpec};
+use loadonce_core::{Content, DType, Dim, Signature, Tensor, TensorSpec};
 use loadonce_server::wire::v1;
 use loadonce_server::wire::v2::{Framing, decode_request};
+use serde_json::Value;
 
 fn signature() -> Signature {
     Signature { inputs: vec![TensorSpec::new("x", DType::Fp32, [Dim::ANY])], outputs: Vec::new() }
+}
+
+fn signature_of_rows() -> Signature {
+    let content = Content::Json { schema: None };
+    let rows = TensorSpec { content, ..TensorSpec::new("x", DType::Bytes, [Dim::ANY]) };
+    Signature { inputs: vec![rows], outputs: Vec::new() }
 }
 
 fn tensor(body: &[u8]) -> Result<Tensor, String> {
@@ -123,6 +130,14 @@ fn no_depth_and_no_bytes_end_the_process() {
             assert!(tensor(body.as_bytes()).is_err());
             drop(v1::decode_request(&Bytes::copy_from_slice(body.as_bytes()), &signature()));
         }
+        let data = format!(r#"{{"columns":["a"],"data":[[{deep}]]}}"#);
+        for body in [format!(r#"{{"instances":[{deep}]}}"#), format!(r#"{{"dataframe_split":{data}}}"#)] {
+            let (_, request) = v1::decode_request(&body.into(), &signature_of_rows()).unwrap();
+            assert_eq!(request.inputs[0].tensor.len(), 1);
+        }
+        let texts = Value::from(vec![deep.as_str(), &deep[1..]]).to_string();
+        let error = decode_request(&input("BYTES", &texts).into(), Framing::Json, &signature_of_rows()).unwrap_err();
+        assert!(error.to_string().starts_with("inputs[0].data[1]: expected the text of a JSON value"), "{error}");
     }
     let mut body = input("BYTES", r#"["a","b"]"#).into_bytes();
     let quote = body.iter().rposition(|byte| *byte == b'b').unwrap();

@@ -105,6 +105,8 @@ fn shown(before: [&[u8]; 2], token: Option<&[u8]>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn compared(expected: &str, got: &str) -> Option<(String, String)> {
@@ -141,6 +143,14 @@ mod tests {
         ];
         for (expected, got, here, there) in cases {
             assert_eq!(compared(expected, got), Some((here.to_owned(), there.to_owned())), "{expected} {got}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_like_itself_and_none_panics(text in r#"[a-z0-9{}\[\]",:.\\ -]{0,30}"#, other in r#"[a-z0-9"\\u]{0,20}"#) {
+            prop_assert_eq!(compared(&text, &text), None);
+            let _ = compared(&text, &other);
         }
     }
 }
