@@ -184,6 +184,30 @@ def test_garbage_ends_the_worker_in_words(load, garbage):
     assert template.worker().predict_rows(["1 + 1"]) == [2]
 
 
+def test_a_fork_that_fails_is_a_worker_that_ended(load):
+    source = """
+        import os
+
+        class Model:
+            def load(self):
+                fork = os.fork
+
+                def full():
+                    os.fork = fork
+                    raise BlockingIOError("no process is left")
+
+                os.fork = full
+
+            def predict(self, rows):
+                return rows
+    """
+    template = load(source)
+    with pytest.raises(AssertionError, match=r"'exited'.*'code': 1"):
+        template.fork()
+    assert "no process is left" in template.stderr.record()["message"]
+    assert template.worker().predict_rows([1]) == [1]
+
+
 def test_stop_waits_for_workers(load):
     template = load(PIDS)
     worker = template.worker()
