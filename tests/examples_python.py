@@ -10,8 +10,10 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,7 @@ COMMAND = re.compile(
     r"'([^']*)'\n({.*})"
 )
 WRONG_CONFIGURATION = 10
+CORRUPT = 12
 
 MESSAGES = [
     {"subject": "You won", "text": "Click here to claim your free prize"},
@@ -125,19 +128,33 @@ def refuses_flowers(address: str) -> None:
 
 
 def refuses_pickles(python: str) -> None:
-    """A pickle is loaded only where that is allowed."""
-    command = [program(), "check", str(MODELS / "spam"), "--python", python]
+    """A pickle is loaded only where that is allowed, and with its checksum."""
+    spam = MODELS / "spam"
+    refused(WRONG_CONFIGURATION, "--allow-pickle", spam, "--python", python)
+    with tempfile.TemporaryDirectory() as folder:
+        other = shutil.copytree(spam, folder, dirs_exist_ok=True)
+        with (Path(other) / "model.joblib").open("ab") as file:
+            file.write(b".")
+        allowed = ("--allow-pickle", "--python", python)
+        refused(CORRUPT, "checksum mismatch", folder, *allowed)
+    print("  a pickle is refused unless it is allowed, and has its checksum")
+
+
+def refused(code: int, said: str, *arguments: str | Path) -> None:
+    """Models that `loadonce check` refuses with that exit code and these words."""
+    command = [program(), "check", *map(str, arguments)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     expect(
-        ended.returncode == WRONG_CONFIGURATION and "--allow-pickle" in ended.stderr,
-        f"a pickle: {ended.returncode}, {ended.stderr}",
+        ended.returncode == code and said in ended.stderr,
+        f"exit code {ended.returncode}, expected {code} and {said}: {ended.stderr}",
     )
-    print("  a pickle is refused unless it is allowed")
 
 
 def models_in_python(python: str) -> None:
     print("the example models in Python")
-    with loadonce(MODELS, "--allow-pickle", "--python", python) as address:
+    # As it is typed: the folder of an environment, from where the server starts.
+    environment = os.path.relpath(Path(python).parents[1])
+    with loadonce(MODELS, "--allow-pickle", "--python", environment) as address:
         answers_every_sample(address)
         refuses_flowers(address)
     refuses_pickles(python)

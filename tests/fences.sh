@@ -124,7 +124,7 @@ done
 names=$(sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9_-]*\) = .*/\1/p' crates/engines/Cargo.toml |
     grep -vx default | paste -sd '|')
 mapfile -t nameless < <(sources crates/core/src crates/server/src crates/lifespan/src crates/loadonce/src |
-    grep -vE -e '^crates/loadonce/src/engines/' -e '^crates/loadonce/src/cli/(args|settings/keys)\.rs$')
+    grep -vE -e '^crates/loadonce/src/engines/' -e '^crates/loadonce/src/(cli/args|cli/settings/keys|repository/model_toml)\.rs$')
 absent "engines are named only in crates/loadonce/src/engines, and in settings" "\\b($names)(\\b|_)" "${nameless[@]}"
 
 long=$(find crates -type f \( -name '*.rs' -o -name '*.html' -o -name '*.md' -o -name '*.py' \) -exec wc -l {} + |

@@ -237,8 +237,16 @@ impl ModelFile {
             return Ok(bytes.clone());
         }
         let content = read_file(self.path(), progress)?;
-        self.verify(&content)?;
+        self.compare(&content)?;
         Ok(bytes.insert(content).clone())
+    }
+
+    /// Verifies the checksum where one is given, for engines that do not read the file themselves.
+    pub fn verify(&self, progress: &Progress) -> Result<(), LoadError> {
+        if self.0.checksum.is_some() {
+            self.read(progress)?;
+        }
+        Ok(())
     }
 
     /// Forgets the content; engines keep what they need.
@@ -246,7 +254,7 @@ impl ModelFile {
         self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    fn verify(&self, content: &[u8]) -> Result<(), LoadError> {
+    fn compare(&self, content: &[u8]) -> Result<(), LoadError> {
         let Some(expected) = &self.0.checksum else { return Ok(()) };
         let got = hex(&Sha256::digest(content));
         if got.eq_ignore_ascii_case(expected) {

@@ -7,6 +7,8 @@ use loadonce_core::{LoadError, LoadErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::interpreter::Interpreter;
+
 /// The version of control and channel; a template of another one is refused.
 pub(super) const PROTOCOL: u32 = 1;
 
@@ -151,27 +153,37 @@ pub(super) struct RowRefusal {
     pub(super) message: String,
 }
 
+impl From<FailureKind> for LoadErrorKind {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::NotFound => Self::NotFound,
+            FailureKind::MissingModule => Self::EngineMissing,
+            FailureKind::Configuration => Self::Configuration,
+            FailureKind::VersionSkew => Self::Unsupported,
+            FailureKind::Corrupt => Self::Corrupt,
+            FailureKind::Code => Self::ModelCode,
+        }
+    }
+}
+
 impl Failure {
     /// The same for people; the traceback goes to the log.
-    pub(super) fn into_error(self) -> LoadError {
+    pub(super) fn into_error(self, model: &str, interpreter: &Interpreter) -> LoadError {
         let Self { kind, message, traceback } = self;
         if !traceback.is_empty() {
-            tracing::error!("{}", traceback.trim_end());
+            tracing::error!(target: "model", model, "{}", traceback.trim_end());
         }
-        let (kind, advice) = match kind {
-            FailureKind::NotFound => (LoadErrorKind::NotFound, ""),
+        let advice = match kind {
             FailureKind::MissingModule => {
-                (LoadErrorKind::EngineMissing, "install it for the interpreter that 'python' in model.toml names")
+                format!("install it for {interpreter}, or name another interpreter with 'python' in model.toml")
             }
-            FailureKind::Configuration => (LoadErrorKind::Configuration, ""),
-            FailureKind::VersionSkew => (
-                LoadErrorKind::Unsupported,
-                "install the version that wrote it, or set allow_version_skew = true in model.toml",
-            ),
-            FailureKind::Corrupt => (LoadErrorKind::Corrupt, ""),
-            FailureKind::Code => (LoadErrorKind::ModelCode, "the log has the traceback"),
+            FailureKind::VersionSkew => {
+                "install the version that wrote it, or set allow_version_skew = true in model.toml".to_owned()
+            }
+            FailureKind::Code => "the log has the traceback".to_owned(),
+            FailureKind::NotFound | FailureKind::Configuration | FailureKind::Corrupt => String::new(),
         };
-        let error = LoadError::new(kind, message);
+        let error = LoadError::new(kind.into(), message);
         if advice.is_empty() { error } else { error.advise(advice) }
     }
 }

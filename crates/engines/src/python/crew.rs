@@ -79,10 +79,9 @@ impl Crew {
     fn fork(&self) -> Result<(Worker, Option<Loaded>), LoadError> {
         let template = self.template()?;
         let wanted = Wanted {
-            model: &self.launch.name,
+            launch: &self.launch,
             number: self.next.fetch_add(1, Ordering::Relaxed),
             alive: &self.alive,
-            arena_bytes: self.launch.options.arena_bytes,
             deadline: self.preload.then_some(READY),
         };
         Worker::fork(&template, &wanted)

@@ -1,6 +1,7 @@
 //! Which Python runs a model: the one that `model.toml` names, else that of the server's settings, else that of the virtual
 //! environment that is active, else `python3`.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A program to start, and who named it.
@@ -8,6 +9,12 @@ use std::path::{Path, PathBuf};
 pub(super) struct Interpreter {
     pub(super) program: PathBuf,
     pub(super) named_by: &'static str,
+}
+
+impl fmt::Display for Interpreter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "'{}' (by {})", self.program.display(), self.named_by)
+    }
 }
 
 /// Where interpreters are, besides what a model says.
@@ -33,8 +40,11 @@ pub(super) fn choose(asked: Option<&str>, surroundings: Surroundings<'_>, folder
     }
 }
 
-/// The interpreter of an environment, or the path itself where it is none.
+/// The interpreter of an environment; the path itself where it is one; a command where it is but a name.
 fn within(path: &Path) -> PathBuf {
+    if path.components().count() == 1 && !path.exists() {
+        return path.to_owned();
+    }
     // The process starts in another folder; a link is kept, for an environment is known by it.
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if path.is_file() { path } else { path.join("bin/python") }

@@ -126,7 +126,7 @@ fn tell(line: &[u8], writer: &Writer) {
     let (model, worker, logger) = (&*writer.model, writer.worker, logger.or(stream));
     macro_rules! event {
         ($level:ident) => {
-            tracing::$level!(target: "python", model, worker, logger, "{message}")
+            tracing::$level!(target: "model", model, worker, logger, "{message}")
         };
     }
     match level.as_deref() {

@@ -59,6 +59,12 @@ pub struct Python {
     pub allow_pickle: bool,
 }
 
+/// Whether these bytes are a frame of a worker that has an arena of that many bytes; for fuzzing.
+#[doc(hidden)]
+pub fn is_frame(datagram: &[u8], arena: u64) -> bool {
+    frame::read(datagram, arena).is_ok()
+}
+
 /// A model that a template has loaded.
 struct PythonModel {
     crew: Arc<Crew>,
@@ -85,6 +91,8 @@ impl Engine for Python {
                 .at(&file)
                 .advise("if you trust who made it, allow it with --allow-pickle"));
         }
+        spec.file.verify(progress)?;
+        spec.file.release();
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let virtual_env = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
         let surroundings =

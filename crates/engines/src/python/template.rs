@@ -111,7 +111,7 @@ impl Template {
         let mut buffer = vec![0; MOST_BYTES];
         let hello = Instant::now() + HELLO;
         self.send_modules().map_err(|error| internal("cannot send the worker's modules", error))?;
-        match self.told(&mut buffer, Some(hello), progress)? {
+        match self.told(launch, &mut buffer, Some(hello), progress)? {
             Told::Hello { protocol: PROTOCOL, python, executable } => {
                 tracing::debug!(model = &*launch.name, python, executable, "Python started");
             }
@@ -121,7 +121,7 @@ impl Template {
         let allow_version_skew = launch.options.allow_version_skew;
         let start = Order::Start { protocol: PROTOCOL, model, preload, allow_version_skew };
         self.shared.order(&start, &[]).map_err(|error| internal("cannot order the load", error))?;
-        match self.told(&mut buffer, None, progress)? {
+        match self.told(launch, &mut buffer, None, progress)? {
             Told::Loaded(loaded) => Ok(loaded),
             other => Err(unexpected(&other)),
         }
@@ -136,13 +136,19 @@ impl Template {
     }
 
     /// What the template tells next, a failure as an error.
-    fn told(&mut self, buffer: &mut [u8], deadline: Option<Instant>, progress: &Progress) -> Result<Told, LoadError> {
+    fn told(
+        &mut self,
+        launch: &Launch,
+        buffer: &mut [u8],
+        deadline: Option<Instant>,
+        progress: &Progress,
+    ) -> Result<Told, LoadError> {
         loop {
             progress.go_on()?;
             match self.shared.control.receive(buffer, Some(Instant::now() + LOOK)) {
                 Ok(Some(datagram)) => {
                     return match serde_json::from_slice(datagram) {
-                        Ok(Told::Failed(failure)) => Err(failure.into_error()),
+                        Ok(Told::Failed(failure)) => Err(failure.into_error(&launch.name, &launch.interpreter)),
                         Ok(told) => Ok(told),
                         Err(error) => Err(internal("the template told something else than it may", error)),
                     };
@@ -267,14 +273,13 @@ fn spawn(launch: &Launch) -> Result<(Socket, Child, Drained), LoadError> {
     let failed = |error: io::Error| internal("cannot make the sockets of a template", error);
     let (control, stdin) = Socket::pair().map_err(failed)?;
     let (log, output) = pipe().map_err(failed)?;
-    let Interpreter { program, named_by } = &launch.interpreter;
-    let mut command = Command::new(program);
+    let mut command = Command::new(&launch.interpreter.program);
     command.args(["-c", BOOT]).current_dir(&launch.folder).env_clear();
     command.envs(std::env::vars_os().filter(|(name, _)| KEPT_VARIABLES.iter().any(|kept| *kept == name)));
     command.envs(ONE_THREAD.map(|name| (name, "1"))).envs(&launch.options.env);
     command.stdin(stdin).stderr(output.try_clone().map_err(failed)?).stdout(output);
     let process = command.spawn().map_err(|error| {
-        let detail = format!("cannot start Python as '{}', by {named_by}", program.display());
+        let detail = format!("cannot start Python as {}", launch.interpreter);
         LoadError::new(LoadErrorKind::EngineMissing, detail)
             .caused_by(error)
             .advise("install Python 3.9 or newer, or name one with 'python' in model.toml")

@@ -15,11 +15,12 @@ use super::frame::{self, FrameError, MOST_BYTES, Place, Placed, Said};
 use super::kernel;
 use super::logs::{Runs, Writer, pump};
 use super::socket::Socket;
-use super::template::{Template, internal};
+use super::template::{Launch, Template, internal};
 
 /// A worker. Dropping it closes its channel, at which it ends.
 #[derive(Debug)]
 pub(super) struct Worker {
+    model: Arc<str>,
     number: u64,
     pid: u32,
     template: Arc<Template>,
@@ -35,11 +36,10 @@ pub(super) struct Worker {
 /// What a worker is to be.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
-    pub(super) model: &'a Arc<str>,
+    pub(super) launch: &'a Launch,
     pub(super) number: u64,
     /// A clone of it tells that the worker is there.
     pub(super) alive: &'a Arc<()>,
-    pub(super) arena_bytes: u64,
     /// Time to be ready; none where it loads a copy of its own.
     pub(super) deadline: Option<Duration>,
 }
@@ -65,22 +65,23 @@ impl Worker {
     pub(super) fn fork(template: &Arc<Template>, wanted: &Wanted<'_>) -> Result<(Self, Option<Loaded>), LoadError> {
         let mut worker = Self::order(template, wanted).map_err(|error| internal("cannot fork a worker", error))?;
         let deadline = wanted.deadline.map(|time| Instant::now() + time);
-        let readied = worker.readied(deadline, wanted.deadline)?;
+        let readied = worker.readied(deadline, wanted)?;
         worker.pid = readied.pid;
         Ok((worker, readied.loaded))
     }
 
     fn order(template: &Arc<Template>, wanted: &Wanted<'_>) -> io::Result<Self> {
         let (channel, its_channel) = Socket::pair()?;
-        let arena = Arena::new(wanted.arena_bytes)?;
+        let arena = Arena::new(wanted.launch.options.arena_bytes)?;
         let (log, output) = pipe()?;
         let output = output.as_fd();
         let descriptors = [its_channel.as_fd(), arena.as_fd(), output, output];
-        template.fork(wanted.number, wanted.arena_bytes, &descriptors)?;
+        template.fork(wanted.number, arena.capacity(), &descriptors)?;
         let runs = Runs::default();
-        let writer = Writer { model: Arc::clone(wanted.model), worker: Some(wanted.number), runs: runs.clone() };
+        let writer = Writer { model: Arc::clone(&wanted.launch.name), worker: Some(wanted.number), runs: runs.clone() };
         template.keep(pump(log, writer)?);
         Ok(Self {
+            model: Arc::clone(&wanted.launch.name),
             number: wanted.number,
             pid: 0,
             template: Arc::clone(template),
@@ -94,19 +95,21 @@ impl Worker {
         })
     }
 
-    fn readied(&mut self, deadline: Option<Instant>, time: Option<Duration>) -> Result<Readied, LoadError> {
+    fn readied(&mut self, deadline: Option<Instant>, wanted: &Wanted<'_>) -> Result<Readied, LoadError> {
         let failed = |detail: String| LoadError::new(LoadErrorKind::ModelCode, detail);
         let outcome = receive(&self.channel, &mut self.buffer, deadline).and_then(|datagram| {
             Ok(match frame::read(datagram, self.arena.capacity())? {
                 Said::Ready(text) => serde_json::from_str(text).map_err(|error| internal("a worker's words", error)),
-                Said::Failed { reason, .. } => Err(failure(reason).into_error()),
+                Said::Failed { reason, .. } => {
+                    Err(failure(reason).into_error(&wanted.launch.name, &wanted.launch.interpreter))
+                }
                 _ => Err(failed("a worker answered before it was asked".to_owned())),
             })
         });
         let lost = match outcome {
             Ok(readied) => return readied,
             Err(Stopped::Lost(lost)) => lost,
-            Err(Stopped::Late) => Lost::Hung(time.unwrap_or_default()),
+            Err(Stopped::Late) => Lost::Hung(wanted.deadline.unwrap_or_default()),
             Err(Stopped::Closed) => Lost::Died(String::new()),
         };
         Err(failed(format!("no worker could start: {}", self.explain(lost))))
@@ -148,7 +151,8 @@ impl Worker {
             Patience::For(time) => Some(Instant::now() + time),
             Patience::WhileBusy { idle } => self.wait_while_busy(idle).map(|()| None)?,
         };
-        let datagram = receive(&self.channel, &mut self.buffer, deadline)?;
+        let length = receive(&self.channel, &mut self.buffer, deadline)?.len();
+        let datagram = &self.buffer[..length];
         let said = frame::read(datagram, self.arena.capacity())?;
         match said {
             Said::Outputs { run, outputs } if run == self.run => {
@@ -156,7 +160,7 @@ impl Worker {
                 tensors.collect::<Result<Result<Outputs, RunError>, Stopped>>()
             }
             Said::Refused { run, reason } if run == self.run => Ok(Err(refused(reason))),
-            Said::Failed { run, reason } if run == self.run => Ok(Err(failed(reason))),
+            Said::Failed { run, reason } if run == self.run => Ok(Err(self.failed(reason))),
             other => Err(Stopped::Lost(Lost::Died(format!("said out of turn: {other:?}")))),
         }
     }
@@ -172,6 +176,15 @@ impl Worker {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// The model's own error; its traceback goes to the log.
+    fn failed(&self, reason: &str) -> RunError {
+        let Failure { message, traceback, .. } = failure(reason);
+        if !traceback.is_empty() {
+            tracing::error!(target: "model", model = &*self.model, worker = self.number, "{}", traceback.trim_end());
+        }
+        RunError::Failed(message)
     }
 
     /// The reason for people. A worker that still lives is killed.
@@ -276,14 +289,6 @@ fn refused(reason: &str) -> RunError {
         }
         Err(_) => RunError::InvalidInput(reason.to_owned()),
     }
-}
-
-fn failed(reason: &str) -> RunError {
-    let Failure { message, traceback, .. } = failure(reason);
-    if !traceback.is_empty() {
-        tracing::error!("{}", traceback.trim_end());
-    }
-    RunError::Failed(message)
 }
 
 fn failure(reason: &str) -> Failure {

@@ -17,9 +17,9 @@ pub(super) fn start(format: LogFormat) {
         LogFormat::Json => LevelFilter::INFO,
     };
     let mut filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    // Models in Python write under that name; what they print is meant to be seen.
-    if !filter.to_string().contains("python=")
-        && let Ok(models) = "python=info".parse()
+    // What models themselves print goes by that name, and is meant to be seen.
+    if !filter.to_string().contains("model=")
+        && let Ok(models) = "model=info".parse()
     {
         filter = filter.add_directive(models);
     }
