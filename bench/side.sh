@@ -12,9 +12,11 @@ debian curl curl
 python=$(python_with tests/conformance/requirements.txt)
 packages=$(packages_data "$python")
 generate() {
-    "$python" -W ignore bench/side/models.py "$1" "$packages"
+    "$python" -W ignore bench/side/models.py "$1" "$packages" &&
+        "$python" -W ignore bench/side/estimators.py "$1"
 }
-sources=(bench/side/models.py tests/conformance/minilm.py tests/conformance/{requirements,data}.txt)
+sources=(bench/side/{models,estimators}.py bench/side/served/*/model.py)
+sources+=(tests/conformance/minilm.py tests/conformance/{requirements,data}.txt)
 data=$(cached bench-side "$(cat "${sources[@]}")" generate)
 
 # What LOADONCE names is used as it is.

@@ -1,7 +1,9 @@
 """What every scenario needs: programs, data, and how long to measure."""
 
 import functools
+import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +30,12 @@ class Contest:
     seconds: int = 2
     pairs: int = 7
 
-    def serve(self, folder: Path, name: str = "loadonce") -> Program:
-        """Ours, as it is by default."""
+    def serve(
+        self, folder: Path, name: str = "loadonce", options: Sequence[str | Path] = ()
+    ) -> Program:
+        """Ours, as it is by default but for these options."""
         command = [self.loadonce, "serve", folder, "--port", "PORT"]
-        command += ["--grpc-port", "0", "--onnxruntime", self.library]
+        command += ["--grpc-port", "0", "--onnxruntime", self.library, *options]
         return Program(name, command)
 
     def ours(self, model: str, config: str = "", name: str = "loadonce") -> Program:
@@ -40,6 +44,14 @@ class Contest:
         self.put(folder / model, model, config)
         return self.serve(folder, name)
 
+    def in_python(
+        self, model: str, workers: int, name: str = "loadonce", config: str = ""
+    ) -> Program:
+        """Ours with one model in Python, in the environment that trained it."""
+        folder = self.folder()
+        self.put(folder / model, model, f"workers = {workers}\n{config}")
+        return self.serve(folder, name, ["--python", sys.executable, "--allow-pickle"])
+
     def folder(self) -> Path:
         """An empty one."""
         return Path(tempfile.mkdtemp(dir=self.scratch))
@@ -47,13 +59,17 @@ class Contest:
     def put(self, folder: Path, model: str, config: str = "") -> None:
         """Makes the folder of a model."""
         folder.mkdir()
-        file = self.data / "models" / model / "model.onnx"
-        (folder / "model.onnx").symlink_to(file)
+        for file in (self.data / "models" / model).iterdir():
+            (folder / file.name).symlink_to(file)
         (folder / "model.toml").write_text(config)
+
+    def model_file(self, model: str) -> Path:
+        (file,) = (self.data / "models" / model).glob("model.*")
+        return file
 
     def by_hand(self, model: str) -> Program:
         """The floor for one model."""
-        file = self.data / "models" / model / "model.onnx"
+        file = self.model_file(model)
         command = [self.floor, model, file, "--library", self.library]
         command += ["--address", "127.0.0.1:PORT"]
         return Program("floor", command, NO_TELEMETRY)

@@ -54,21 +54,25 @@ class Meter:
 
 def wrk(server: Server, work: Work, connections: int, seconds: int) -> Window:
     """Asks the first request of the work on so many connections for so long."""
+    meter = Meter(server)
+    printed = ask(server, work, connections, seconds)
+    return window(printed, f"{server.name}, {work.name}", *meter.read())
+
+
+def ask(server: Server, work: Work, connections: int, seconds: int) -> dict[str, float]:
+    """The same, whatever comes of it: what the script prints."""
     with tempfile.NamedTemporaryFile() as body:
         body.write(work.bodies[0])
         body.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=10s"]
         command += ["-s", str(SCRIPT), f"http://{server.address}{work.path}", "--"]
         command += [body.name, *(part for pair in work.head().items() for part in pair)]
-        meter = Meter(server)
         ended = subprocess.run(command, check=True, capture_output=True, text=True)
-        cpu, others = meter.read()
-    return window(ended.stdout, f"{server.name}, {work.name}", cpu, others)
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
-def window(text: str, what: str, cpu: float, others: float) -> Window:
+def window(outcome: dict[str, float], what: str, cpu: float, others: float) -> Window:
     """From what the script prints, and the seconds of the server and of others."""
-    outcome = json.loads(text.splitlines()[-1])
     if outcome["refused"] or outcome["broken"] or not outcome["requests"]:
         raise LoadError(f"{what}: {outcome}")
     return Window(

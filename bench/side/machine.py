@@ -21,6 +21,11 @@ def children(pid: int) -> Iterator[int]:
             continue
 
 
+def grandchildren(root: int) -> list[int]:
+    """The workers, where the root is a server and its child the template of them."""
+    return [pid for child in children(root) for pid in children(child)]
+
+
 def cpu_seconds(root: int) -> float:
     """Of a process, what descends from it, and what of that has ended."""
     total = 0

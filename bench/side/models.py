@@ -31,8 +31,7 @@ REQUESTS = 64
 SLOW_REQUESTS = 8
 TOKENS = 32
 IMAGE = (1, 3, 224, 224)
-# By the kind that NumPy gives a dtype: those of 32 bits, and of 64.
-DATATYPES = {"f": "FP32", "i": "INT64"}
+DATATYPES = {"float32": "FP32", "float64": "FP64", "int64": "INT64"}
 # Wide enough that a run of one row is bound by the reading of the weights.
 LAYERS = (256, 1024, 1024, 10)
 
@@ -137,7 +136,7 @@ def answers(model: ModelProto, requests: list[Tensors]) -> Iterator[Tensors]:
 
 def as_rows(tensors: Tensors) -> Json:
     """A row each of one tensor, or of several by name, as protocol v1 has it."""
-    columns = [array.tolist() for array in tensors.values()]
+    columns = [short(array).tolist() for array in tensors.values()]
     if len(columns) == 1:
         return columns[0]
     rows = zip(*columns, strict=True)
@@ -150,8 +149,8 @@ def as_tensors(tensors: Tensors) -> Json:
         {
             "name": name,
             "shape": list(array.shape),
-            "datatype": DATATYPES[array.dtype.kind],
-            "data": array.ravel().tolist(),
+            "datatype": DATATYPES[array.dtype.name],
+            "data": short(array).ravel().tolist(),
         }
         for name, array in tensors.items()
     ]
@@ -166,10 +165,6 @@ def short(array: np.ndarray) -> np.ndarray:
 
 def pair(inputs: Tensors, outputs: Tensors) -> Json:
     """A request and its answer in both protocols."""
-    inputs, outputs = (
-        {name: short(array) for name, array in tensors.items()}
-        for tensors in (inputs, outputs)
-    )
     v1 = ({"instances": as_rows(inputs)}, {"predictions": as_rows(outputs)})
     v2 = ({"inputs": as_tensors(inputs)}, {"outputs": as_tensors(outputs)})
     return {"v1": v1, "v2": v2}

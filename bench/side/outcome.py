@@ -38,6 +38,10 @@ class Verdict:
     def of(cls, what: str, figure: float, bar: Bar) -> Self:
         return cls(what, f"{figure:.2f}{bar.unit}", str(bar), bar.met(figure))
 
+    @classmethod
+    def of_count(cls, what: str, count: int, right: int) -> Self:
+        return cls(what, str(count), f"= {right}", count == right)
+
     def __str__(self) -> str:
         met = "met" if self.met else "NOT MET"
         return f"{met:8} {self.what}: {self.figure}, bar {self.bar}"

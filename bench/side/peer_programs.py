@@ -35,10 +35,11 @@ def fastapi(work: Work, handlers: str, workers: int) -> Command:
     return command, {"WORK": work.name, "HANDLERS": handlers, "BINARY": binary}
 
 
-def mosec(_contest: Contest, work: Work) -> Command:
+def mosec(work: Work, workers: int, batch: int = 1) -> Command:
+    """Rows of so many requests at most go into a call together."""
     command = [python_of("mosec"), APPS / "mosec_app.py"]
     command += ["--address", HOST, "--port", "PORT"]
-    return command, {"WORK": work.name, "WORKERS": "2"}
+    return command, {"WORK": work.name, "WORKERS": str(workers), "BATCH": str(batch)}
 
 
 def mlserver(contest: Contest, work: Work) -> Command:
@@ -55,7 +56,9 @@ def mlserver(contest: Contest, work: Work) -> Command:
     }
 
 
-def triton(contest: Contest, work: Work) -> Command:
+def triton(
+    contest: Contest, work: Work, batch: int = 0, model: str = "triton_model"
+) -> Command:
     """The server of PyTriton's wheel, which has the Python backend only."""
     python = python_of("triton")
     (site,) = python.parents[1].glob("lib/python3.*/site-packages")
@@ -63,9 +66,11 @@ def triton(contest: Contest, work: Work) -> Command:
     repository = contest.folder()
     folder = repository / work.name
     (folder / "1").mkdir(parents=True)
-    (folder / "1" / "model.py").symlink_to(APPS / "triton_model.py")
-    (folder / "1" / "onnx_model.py").symlink_to(APPS / "onnx_model.py")
-    (folder / "config.pbtxt").write_text(triton_config(contest, work))
+    (folder / "1" / "model.py").symlink_to(APPS / f"{model}.py")
+    # Its process does not get our PYTHONPATH.
+    for module in ("peer_model", "onnx_model", "estimator_model"):
+        (folder / "1" / f"{module}.py").symlink_to(APPS / f"{module}.py")
+    (folder / "config.pbtxt").write_text(triton_config(contest, work, batch))
     command = [server / "bin" / "tritonserver", f"--model-repository={repository}"]
     command += [f"--http-address={HOST}", "--http-port=PORT", "--log-info=false"]
     command += ["--allow-grpc=false", "--allow-metrics=false"]
@@ -86,18 +91,27 @@ def triton_backends(contest: Contest, server: Path) -> Path:
     return backends
 
 
-def triton_config(contest: Contest, work: Work) -> str:
-    """Inputs and outputs as the first request and its answer have them."""
+def triton_config(contest: Contest, work: Work, batch: int) -> str:
+    """Inputs and outputs as the first request and its answer have them.
+
+    Where rows of several requests, so many at most, may go into a call together, the
+    shapes are told without the axis of rows.
+    """
     requests, answers = read(contest.data, work.name, "v2")
     tensors = [("input", tensor) for tensor in requests[0]["inputs"]]
     tensors += [("output", tensor) for tensor in answers[0]["outputs"]]
     lines = [f'name: "{work.name}"', 'backend: "python"']
-    lines += [triton_tensor(kind, tensor) for kind, tensor in tensors]
+    first = [] if batch else ["-1"]
+    lines += [triton_tensor(kind, tensor, first) for kind, tensor in tensors]
+    if batch:
+        lines += [f"max_batch_size: {batch}", "dynamic_batching { }"]
     lines.append("instance_group [{ count: 2 kind: KIND_CPU }]")
     return "\n".join(lines)
 
 
-def triton_tensor(kind: str, tensor: Json) -> str:
-    dims = ", ".join(["-1", *map(str, tensor["shape"][1:])])
+def triton_tensor(kind: str, tensor: Json, first: list[str]) -> str:
+    shape = [*first, *map(str, tensor["shape"][1:])]
+    # A tensor must have an axis besides that of rows, here one that the model lacks.
+    dims = f"dims: [{', '.join(shape)}]" if shape else "dims: [1] reshape { shape: [] }"
     of = f'name: "{tensor["name"]}" data_type: TYPE_{tensor["datatype"]}'
-    return f"{kind} [{{ {of} dims: [{dims}] }}]"
+    return f"{kind} [{{ {of} {dims} }}]"

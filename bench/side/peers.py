@@ -32,16 +32,18 @@ class Peer:
     command: Callable[[Contest, Work], Command]
     questions: Sequence[Question]
 
+    def program(self, contest: Contest, work: Work) -> Program:
+        command, variables = self.command(contest, work)
+        file = contest.model_file(work.name)
+        variables = variables | {"MODEL": str(file), "PYTHONPATH": str(APPS)}
+        return Program(self.name, command, peer_programs.QUIET | variables)
+
     def against(self, contest: Contest, question: Question, outcome: Outcome) -> None:
         """Has ours and this one take turns, on the engine that both have."""
         make, model = question
         work = make(model, contest.data)
-        model_file = contest.data / "models" / model / "model.onnx"
-        command, variables = self.command(contest, work)
-        variables = variables | {"MODEL": str(model_file), "PYTHONPATH": str(APPS)}
-        program = Program(self.name, command, peer_programs.QUIET | variables)
         ours = contest.ours(model, ONNX_RUNTIME).start(work)
-        with ours, program.start(work) as other:
+        with ours, self.program(contest, work).start(work) as other:
             pair = (ours, other)
             for server in pair:
                 work.check(server.address)
@@ -55,14 +57,26 @@ class Peer:
 
 def fastapi(handlers: str, workers: int) -> Peer:
     """Handlers that run on a thread (`def`), or on the event loop (`async`)."""
-    plural = "s" if workers > 1 else ""
-    name = f"FastAPI, {handlers}, {workers} worker{plural}"
     questions = [*V1, BIG] if handlers == "def" else [*V1, BIG, BIG_BINARY]
 
-    def command(contest: Contest, work: Work) -> Command:
+    def command(_contest: Contest, work: Work) -> Command:
         return peer_programs.fastapi(work, handlers, workers)
 
-    return Peer(name, command, questions)
+    return Peer(f"FastAPI, {handlers}, {counted(workers)}", command, questions)
+
+
+def mosec(workers: int, batch: int = 1) -> Peer:
+    """With rows of so many requests at most in one call."""
+
+    def command(_contest: Contest, work: Work) -> Command:
+        return peer_programs.mosec(work, workers, batch)
+
+    name = f"mosec, {counted(workers)}{', batching' * (batch > 1)}"
+    return Peer(name, command, [*V1, BIG])
+
+
+def counted(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
 
 
 PEERS = {
@@ -74,7 +88,7 @@ PEERS = {
     "triton": [
         Peer("Triton, 2 instances", peer_programs.triton, [*V2, BIG, BIG_BINARY])
     ],
-    "mosec": [Peer("mosec, 2 workers", peer_programs.mosec, [*V1, BIG])],
+    "mosec": [mosec(workers=2)],
     "mlserver": [Peer("MLServer, 1 worker", peer_programs.mlserver, [*V2, BIG])],
 }
 

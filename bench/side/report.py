@@ -11,7 +11,15 @@ RESULTS = Path(__file__).resolve().parents[1] / "RESULTS.md"
 APPS = Path(__file__).with_name("peers")
 BEGIN, END = "<!-- side:begin -->", "<!-- side:end -->"
 # The packages of the peers whose versions matter.
-NAMED = ("fastapi", "uvicorn", "nvidia-pytriton", "mosec", "mlserver", "onnxruntime")
+NAMED = (
+    "fastapi",
+    "uvicorn",
+    "nvidia-pytriton",
+    "mosec",
+    "mlserver",
+    "onnxruntime",
+    "scikit-learn",
+)
 
 INTRODUCTION = """\
 {command}, {day}, {machine}; {versions}. {pairs} pairs of turns of {seconds} s; a ratio

@@ -18,6 +18,10 @@ from pathlib import Path
 import against_floor
 import batching
 import company
+import copies
+import crashes
+import echo
+import estimator_works
 import machine
 import mixed
 import over_grpc
@@ -42,6 +46,12 @@ SCENARIOS: dict[str, Callable[[Contest], Outcome]] = {
     **{
         name: functools.partial(peers.run, found) for name, found in peers.PEERS.items()
     },
+    "python-iris": estimator_works.iris,
+    "python-forest": estimator_works.forest,
+    "python-echo": echo.run,
+    "python-memory": copies.run,
+    "python-kills": crashes.killing,
+    "python-replacement": crashes.replacement,
 }
 
 

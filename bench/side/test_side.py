@@ -5,12 +5,14 @@ import unittest
 
 import machine
 import report
+from copies import all_at_once
+from estimator_works import with_rows_apart
 from load import LoadError, Window, window
 from messages import field, framed, infer_request, raw_outputs
 from open_loop import Answers
 from outcome import Bar, Comparison, Outcome, Verdict
 from pairs import Pairs, Ratio, take_turns
-from work import binary_parts, difference
+from work import Work, binary_parts, difference
 
 
 def at_rate(rate: float) -> Window:
@@ -74,15 +76,15 @@ class Bars(unittest.TestCase):
 
 
 class Generators(unittest.TestCase):
-    def test_a_window_is_read_from_the_last_line(self) -> None:
-        text = "noise\n" + json.dumps(PRINTED | {"p50": 1.5, "p99": 3.0})
-        found = window(text, "iris", cpu=1.0, others=0.5)
+    def test_a_window_has_rates_and_times_of_a_request(self) -> None:
+        printed = PRINTED | {"p50": 1.5, "p99": 3.0}
+        found = window(printed, "iris", cpu=1.0, others=0.5)
         self.assertEqual(found, Window(50.0, 1.5, 3.0, 10.0, 0.25))
 
     def test_one_refused_request_is_enough_to_say_so(self) -> None:
-        text = json.dumps(PRINTED | {"p50": 1.5, "p99": 3.0, "refused": 1})
+        printed = PRINTED | {"p50": 1.5, "p99": 3.0, "refused": 1}
         with self.assertRaises(LoadError):
-            window(text, "iris", cpu=1.0, others=0.5)
+            window(printed, "iris", cpu=1.0, others=0.5)
 
     def test_what_an_open_loop_did_not_send_is_not_forgotten(self) -> None:
         none = {"count": 0, "p50": 0.0, "p99": 0.0, "p999": 0.0}
@@ -122,6 +124,23 @@ class Messages(unittest.TestCase):
         self.assertEqual(
             json.loads(head)["inputs"][0]["parameters"], {"binary_data_size": 8}
         )
+
+
+class InPython(unittest.TestCase):
+    def test_the_rows_of_all_requests_go_into_one(self) -> None:
+        bodies = [b'{"instances":[[1.5]]}', b'{"instances":[[2.5]]}']
+        work = Work("big", "v1 JSON", "/", bodies, [{}, {}])
+        self.assertEqual(all_at_once(work).bodies, [b'{"instances":[[1.5],[2.5]]}'])
+
+    def test_triton_gives_an_output_without_columns_one(self) -> None:
+        outputs = [{"shape": [1]}, {"shape": [1, 3]}]
+        work = Work("iris", "v2 JSON", "/", [], [{"outputs": outputs}])
+        shapes = [one["shape"] for one in with_rows_apart(work).answers[0]["outputs"]]
+        self.assertEqual(shapes, [[1, 1], [1, 3]])
+
+    def test_a_count_is_right_or_not(self) -> None:
+        self.assertTrue(Verdict.of_count("loads", 1, 1).met)
+        self.assertFalse(Verdict.of_count("failed", 1, 0).met)
 
 
 class Machine(unittest.TestCase):

@@ -66,9 +66,12 @@ class Work:
         text = response.read()
         if response.status != http.HTTPStatus.OK:
             raise WrongAnswerError(f"{self.title}: {response.status} {text[:200]!r}")
-        wrong = difference(json.loads(text), self.answers[index])
+        wrong = difference(self.read_answer(response, text), self.answers[index])
         if wrong:
             raise WrongAnswerError(f"{self.title}, request {index}: {wrong}")
+
+    def read_answer(self, _response: http.client.HTTPResponse, body: bytes) -> Json:
+        return json.loads(body)
 
     def head(self) -> dict[str, str]:
         return {"Content-Type": "application/json"} | self.headers
@@ -97,12 +100,12 @@ def compact(value: Json) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def binary_parts(tensor: Json) -> tuple[bytes, bytes]:
-    """The JSON of a request for that tensor, and its elements."""
+def binary_parts(tensor: Json, **wishes: Json) -> tuple[bytes, bytes]:
+    """The JSON of a request for that tensor with these wishes, and its elements."""
     elements = array.array("f", tensor["data"]).tobytes()
     parts = {name: tensor[name] for name in ("name", "shape", "datatype")}
     parts["parameters"] = {"binary_data_size": len(elements)}
-    return compact({"inputs": [parts]}), elements
+    return compact({"inputs": [parts], **wishes}), elements
 
 
 def difference(got: Json, right: Json, place: str = "answer") -> str | None:

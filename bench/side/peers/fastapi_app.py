@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import Depends, FastAPI, Header, Request
-from onnx_model import Model
+from peer_model import Model, load
 from pydantic import BaseModel, Field
 
 
@@ -38,7 +38,7 @@ class Tensors(BaseModel):
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.model = Model()
+    app.state.model = load()
     yield
 
 

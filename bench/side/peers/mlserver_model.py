@@ -4,12 +4,12 @@ import numpy as np
 from mlserver import MLModel
 from mlserver.codecs import NumpyCodec
 from mlserver.types import InferenceRequest, InferenceResponse, ResponseOutput
-from onnx_model import Model
+from peer_model import load
 
 
 class OnnxModel(MLModel):
     async def load(self) -> bool:
-        self.model = Model()
+        self.model = load()
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
