@@ -131,18 +131,19 @@ def payload_begin(ranks: Iterable[int]) -> int:
     return aligned(HEADER.size + sum(_DESCRIPTOR.size + 8 * rank for rank in ranks))
 
 
-def places(sizes: Sequence[int], reserved: int) -> tuple[int, list[int], int]:
-    """Where tensors of these sizes go: the place, the offset of each, and the end.
+def fit_inline(sizes: Sequence[int]) -> bool:
+    """Whether tensors of these sizes go inline; else all of them into the arena."""
+    return sum(map(aligned, sizes)) <= LARGEST_INLINE
 
-    Small ones go inline; else all into the arena, behind its first `reserved` bytes.
-    """
-    inline = sum(map(aligned, sizes)) <= LARGEST_INLINE
-    at = 0 if inline else aligned(reserved)
+
+def offsets_from(begin: int, sizes: Sequence[int]) -> tuple[list[int], int]:
+    """The offsets of tensors of these sizes, one behind the other, and the end."""
     offsets = []
+    at = aligned(begin)
     for size in sizes:
         offsets.append(at)
         at += aligned(size)
-    return (INLINE if inline else ARENA), offsets, at
+    return offsets, at
 
 
 def write_answer(buffer: memoryview, run: int, tensors: list[Tensor]) -> int:

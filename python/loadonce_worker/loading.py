@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 import time
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from . import discover, messages, process, threads
 from .discover import Found, Start
 from .frames import LARGEST_TEXT
 
+# A worker that loads for itself says a little more in the same frame.
+_LARGEST_REPORT = LARGEST_TEXT - 1024
 # Libraries whose versions are told, by the module that is looked for.
 _LIBRARIES = {
     "catboost": "catboost",
@@ -30,6 +33,8 @@ _LIBRARIES = {
     "transformers": "transformers",
     "xgboost": "xgboost",
 }
+
+_log = logging.getLogger("loadonce")
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,8 @@ def _report(found: Found, milliseconds: float) -> Mapping[str, Any]:
 def _fitting(found: Found, report: dict[str, Any]) -> Mapping[str, Any]:
     """Leaves out what a signature can do without, where there is too much of it."""
     shorter = {"schema": None, "columns": None, "labels": None}
-    if len(messages.encode(report)) > LARGEST_TEXT:
+    if len(messages.encode(report)) > _LARGEST_REPORT:
+        _log.warning("columns, labels and schemas are too long to be told")
         for name in ("inputs", "outputs"):
             specs = [replace(spec, **shorter) for spec in getattr(found, name)]
             report[name] = [spec.to_json() for spec in specs]

@@ -32,6 +32,7 @@ class Records:
 
     def __init__(self) -> None:
         self.run: int | None = None
+        self._lines: list[_Lines] = []
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
@@ -50,19 +51,25 @@ class Records:
 
     def end_run(self) -> None:
         """Sends on what was printed without an end of line."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # Not by way of `sys`, where a model may have put something else.
+        for lines in self._lines:
+            lines.flush()
         self.run = None
+
+    def lines_of(self, name: str, descriptor: int) -> Any:
+        """A binary file of which each line is a record."""
+        lines = _Lines(self, name, descriptor)
+        self._lines.append(lines)
+        return lines
 
 
 def install() -> Records:
     """Has print(), logging, warnings and crashes write records from here on."""
     records = Records()
     for name, descriptor in _STREAMS.items():
-        # The stubs ask for more of a file than is needed here.
-        file: Any = _Lines(records, name, descriptor)
+        lines = records.lines_of(name, descriptor)
         text = io.TextIOWrapper(
-            file, "utf-8", "backslashreplace", "\n", write_through=True
+            lines, "utf-8", "backslashreplace", "\n", write_through=True
         )
         setattr(sys, name, text)
     root = logging.getLogger()

@@ -76,10 +76,10 @@ class RowExchange:
             )
         data = elements.pack(self._writer.write(results))
         # Rows are copies, so an answer may take their place in the arena.
-        place, _, _ = frames.places([len(data)], 0)
-        begin, buffer = frames.payload_begin([1]), self._channel.outgoing
-        if place == frames.ARENA:
-            begin, buffer = 0, self._channel.arena
+        place, begin, buffer = frames.ARENA, 0, self._channel.arena
+        if frames.fit_inline([len(data)]):
+            place, buffer = frames.INLINE, self._channel.outgoing
+            begin = frames.payload_begin([1])
         if begin + len(data) > len(buffer):
             raise AnswerError(
                 f"predict returned {len(data)} bytes of JSON, and a worker's arena has "

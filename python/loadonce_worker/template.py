@@ -6,6 +6,7 @@ One loop on one thread, and none of the user's code in it once the model is load
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import platform
 import select
@@ -24,6 +25,8 @@ from .worker import Origin, Task
 
 # How long workers have to end after `stop`, in seconds.
 _PATIENCE = 5.0
+
+_log = logging.getLogger("loadonce")
 
 
 def main(control: socket.socket) -> NoReturn:
@@ -125,7 +128,14 @@ class Template:
 
     def _fork(self, task: Task) -> None:
         process.flush()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            # Too many processes, or too little memory; the next try may do better.
+            _log.exception("cannot fork worker %d", task.worker)
+            task.close()
+            self._report(task.worker, 0, 1)
+            return
         if pid == 0:
             try:
                 self._forget()
@@ -171,9 +181,10 @@ class Template:
         self._tell({"type": "exited", "worker": number, "pid": pid, **how})
 
     def _wait_for_all(self) -> None:
+        poll = select.poll()
+        poll.register(self._awake, select.POLLIN)
         deadline = time.monotonic() + _PATIENCE
-        while self._pids and time.monotonic() < deadline:
-            remaining = max(0.0, deadline - time.monotonic())
-            select.select([self._awake], [], [], remaining)
+        while self._pids and (remaining := deadline - time.monotonic()) > 0:
+            poll.poll(remaining * 1000)
             self._reap()
         self._kill_all()

@@ -93,12 +93,11 @@ class TensorExchange:
         """Checks what predict() returned, and sends it."""
         by_name = self._by_name(returned)
         outputs = [self._output(spec, by_name[spec.name]) for spec in self._outputs]
-        place, offsets, end = frames.places(
-            [output.length for output in outputs], self._reserved
-        )
-        if place == frames.ARENA:
-            self._channel.send_answer(run, self._into_arena(outputs, offsets, end), 0)
+        sizes = [output.length for output in outputs]
+        if not frames.fit_inline(sizes):
+            self._channel.send_answer(run, self._into_arena(outputs), 0)
             return
+        offsets, end = frames.offsets_from(0, sizes)
         begin = frames.payload_begin(len(output.shape) for output in outputs)
         buffer = self._channel.outgoing
         tensors = []
@@ -119,32 +118,31 @@ class TensorExchange:
             f"{_quoted(spec.name for spec in self._outputs)}"
         )
 
-    def _into_arena(
-        self, outputs: list[_Output], offsets: list[int], end: int
-    ) -> list[Tensor]:
-        size = len(self._arena)
-        if end > size:
-            outputs, offsets = self._over_the_inputs(outputs, end)
+    def _into_arena(self, outputs: list[_Output]) -> list[Tensor]:
+        """Puts outputs behind the inputs, or over them where there is no room."""
+        staying = [self._offset_within(output) for output in outputs]
+        pairs = list(zip(outputs, staying))
+        sizes = [output.length if at is None else 0 for output, at in pairs]
+        offsets, end = frames.offsets_from(self._reserved, sizes)
+        if end > len(self._arena):
+            outputs = [self._detached(output) for output in outputs]
+            staying = [None] * len(outputs)
+            offsets = self._offsets_over_inputs(outputs)
         tensors = []
-        for output, offset in zip(outputs, offsets):
-            at = self._offset_within(output) if end <= size else None
-            if at is None:
-                at = offset
-                _store(output, self._channel.arena, at)
-            tensors.append(output.at(frames.ARENA, at))
+        for output, stays, offset in zip(outputs, staying, offsets):
+            if stays is None:
+                _store(output, self._channel.arena, offset)
+            tensors.append(output.at(frames.ARENA, offset if stays is None else stays))
         return tensors
 
-    def _over_the_inputs(
-        self, outputs: list[_Output], end: int
-    ) -> tuple[list[_Output], list[int]]:
-        """Places outputs where the inputs are, as there is no room behind them."""
-        _, offsets, needed = frames.places([output.length for output in outputs], 0)
-        if needed > len(self._arena):
+    def _offsets_over_inputs(self, outputs: list[_Output]) -> list[int]:
+        offsets, end = frames.offsets_from(0, [output.length for output in outputs])
+        if end > len(self._arena):
             raise AnswerError(
-                f"predict returned {needed} bytes, and a worker's arena has room for "
+                f"predict returned {end} bytes, and a worker's arena has room for "
                 f"{len(self._arena)}"
             )
-        return [self._detached(output) for output in outputs], offsets
+        return offsets
 
     def _detached(self, output: _Output) -> _Output:
         data = output.data

@@ -45,7 +45,8 @@ CODES = {
     "f4": 11,
     "f8": 12,
 }
-DTYPES = {code: name for name, code in CODES.items()}
+# The bits of BF16, which numpy does not have.
+DTYPES = {code: name for name, code in CODES.items()} | {13: "u2"}
 BYTES = 14
 
 Tensor = tuple[int, tuple[int, ...], bytes]

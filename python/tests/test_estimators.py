@@ -94,7 +94,7 @@ def grid():
     return numpy.concatenate([IRIS, values, numpy.zeros((2, 4))])
 
 
-@pytest.mark.parametrize("estimator", [LogisticRegression(), SVC()])
+@pytest.mark.parametrize("estimator", [LogisticRegression(max_iter=1000), SVC()])
 def test_through_processes(serve, estimator):
     estimator.fit(IRIS, NAMES)
     template = serve(estimator)

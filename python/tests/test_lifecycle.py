@@ -184,6 +184,30 @@ def test_garbage_ends_the_worker_in_words(load, garbage):
     assert template.worker().predict_rows(["1 + 1"]) == [2]
 
 
+def test_a_fork_that_fails_is_a_worker_that_ended(load):
+    source = """
+        import os
+
+        class Model:
+            def load(self):
+                fork = os.fork
+
+                def full():
+                    os.fork = fork
+                    raise BlockingIOError("no process is left")
+
+                os.fork = full
+
+            def predict(self, rows):
+                return rows
+    """
+    template = load(source)
+    with pytest.raises(AssertionError, match=r"'exited'.*'code': 1"):
+        template.fork()
+    assert "no process is left" in template.stderr.record()["message"]
+    assert template.worker().predict_rows([1]) == [1]
+
+
 def test_stop_waits_for_workers(load):
     template = load(PIDS)
     worker = template.worker()
@@ -361,3 +385,28 @@ def test_arrays_of_numpy_are_shared_after_the_fork(load):
     fields = Path(f"/proc/{worker.pid}/smaps_rollup").read_text().split("\n")
     private = next(line for line in fields if line.startswith("Private_Dirty:"))
     assert int(private.split()[1]) < 8_000
+
+
+def test_a_signature_too_large_to_be_told_is_told_without_its_columns(load):
+    x = {"name": "x", "datatype": "FP32", "shape": [-1, 10_000]}
+    source = f"""
+    class Model:
+        columns = ["a long name of a column " + str(i) for i in range(10_000)]
+        inputs = [{{**{x}, "columns": columns}}]
+        outputs = {{"y": ("FP32", (-1,))}}
+
+        def predict(self, inputs):
+            return inputs["x"].sum(axis=1)
+    """
+    for preload in (True, False):
+        template = load(source, preload=preload)
+        worker = template.fork()
+        loaded = worker.ready().get("loaded", template.loaded)
+        assert loaded["inputs"] == [x]
+
+
+def test_a_model_may_put_something_else_in_place_of_standard_output(load):
+    worker = load(PIDS).worker()
+    worker.predict_rows(["setattr(sys, 'stdout', None)", "sys.stderr.close()"])
+    assert worker.predict_rows(["1 + 1"]) == [2]
+    worker.stop()

@@ -204,3 +204,33 @@ def test_bfloat16_is_its_bits(load):
     _, shape, data = tensor(bits)
     frame = load(ALL % ("x", "BF16", "UINT16")).worker().run((BF16, shape, data))
     assert frame.arrays[0].tolist() == bits.tolist()
+
+
+def test_an_echo_stays_where_it_is_beside_other_outputs(load):
+    template = load(
+        """
+        class Model:
+            inputs = {"x": ("FP32", (-1,))}
+            outputs = {"z": ("FP32", (-1,)), "y": ("FP32", (-1,))}
+
+            def predict(self, inputs):
+                x = inputs["x"]
+                return {"y": x[1000:], "z": x[:1000] + 1}
+        """
+    )
+    x = numpy.arange(100_000, dtype="f4")
+    frame = template.worker().run(tensor(x))
+    z, y = frame.arrays
+    assert frame.places == [(1, aligned(x.nbytes)), (1, 4000)]
+    assert z.tolist() == (x[:1000] + 1).tolist()
+    assert y.tolist() == x[1000:].tolist()
+
+
+def test_bfloat16_is_a_dtype_where_the_model_imports_it(load):
+    source = ALL % ("x", "BF16", "BF16")
+    source = source.replace('{"y": x}', '{"y": x.astype("f4") + 0.5}')
+    template = load("    import ml_dtypes\n" + source)
+    _, shape, data = tensor(numpy.array([[0x3F80, 0x4000]], "u2"))
+    frame = template.worker().run((BF16, shape, data))
+    # 1 and 2, and 1.5 and 2.5.
+    assert frame.arrays[0].tolist() == [[0x3FC0, 0x4020]]

@@ -212,7 +212,8 @@ impl Bounds {
         match place {
             0 => {
                 let end = begin.checked_add(size(end)?).filter(|end| *end <= self.datagram);
-                Ok(Place::Inline(begin + size(offset)?..end.ok_or(FrameError::Bounds)?))
+                let end = end.ok_or(FrameError::Bounds)?;
+                Ok(Place::Inline(begin + size(offset)?..end))
             }
             1 if end <= self.arena => Ok(Place::Arena { offset, length: size(length)? }),
             1 => Err(FrameError::Bounds),
@@ -319,6 +320,14 @@ mod tests {
         assert_eq!(read(&text(RUN, b""), 0), Err(FrameError::Kind(RUN)));
         assert_eq!(read(&text(READY, b"\xff"), 0), Err(FrameError::Text));
         assert_eq!(read(&stop()[..7], 0), Err(FrameError::Short(7)));
+    }
+
+    #[test]
+    fn a_place_beyond_all_numbers_is_refused() {
+        let mut answer = echoed(&run(1, &[floats(1)], 0).unwrap());
+        answer[HEADER + 8..HEADER + 16].fill(0xff);
+        answer[HEADER + 16..HEADER + 24].fill(0);
+        assert_eq!(read(&answer, 0), Err(FrameError::Bounds));
     }
 
     proptest! {
