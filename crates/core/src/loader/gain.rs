@@ -7,8 +7,11 @@ use crate::RunError;
 use crate::engine::{Batch, Session};
 use crate::queue::run_guarded;
 
-/// Time for measuring; the run that exceeds it is the last one.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// Time for measuring, at least and at most; the run that exceeds it is the last one.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// In between, so many times the time of one row: a slow model is measured at as many sizes as a quick one.
+const ROWS: u32 = 30;
 
 /// Of so many runs of a size the quickest counts, because other models may be loading.
 const RUNS: usize = 3;
@@ -34,26 +37,32 @@ impl Measured {
 
 /// Runs a sample once, twice, four times and so on in one run, up to that many rows.
 pub(super) fn measure(session: &mut dyn Session, sample: &Batch, max_rows: usize) -> Result<Vec<Measured>, RunError> {
-    let (started, mut all) = (Instant::now(), Vec::new());
+    let (started, mut all) = (Instant::now(), Vec::<Measured>::new());
     let mut copies = vec![sample];
     while let Some(batch) = Batch::concat(&copies) {
         let rows = batch.common_rows().unwrap_or_default();
-        if rows > max_rows || rows == 0 || started.elapsed() > PATIENCE {
+        let deadline = started + patience(all.first());
+        if rows > max_rows || rows == 0 || Instant::now() > deadline {
             break;
         }
-        all.push(Measured { rows, took: quickest(session, &batch, started)? });
+        all.push(Measured { rows, took: quickest(session, &batch, deadline)? });
         copies.extend_from_within(..);
     }
     Ok(all)
 }
 
-fn quickest(session: &mut dyn Session, batch: &Batch, started: Instant) -> Result<Duration, RunError> {
+fn patience(first: Option<&Measured>) -> Duration {
+    let (least, most) = PATIENCE;
+    first.map_or(least, |first| (first.took * ROWS).clamp(least, most))
+}
+
+fn quickest(session: &mut dyn Session, batch: &Batch, deadline: Instant) -> Result<Duration, RunError> {
     let mut quickest = Duration::MAX;
     for _ in 0..RUNS {
         let before = Instant::now();
         run_guarded(session, batch)?;
         quickest = quickest.min(before.elapsed());
-        if started.elapsed() > PATIENCE {
+        if Instant::now() > deadline {
             break;
         }
     }

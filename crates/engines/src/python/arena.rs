@@ -4,11 +4,13 @@
 //! every doubt about memory that another process changes. It cannot be cut or grown, so that a worker's mapping holds.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::pread;
 
 /// Memory is taken by what was written, not by the capacity.
 #[derive(Debug)]
@@ -35,8 +37,15 @@ impl Arena {
     }
 
     pub(super) fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, offset)?;
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = offset + bytes.len() as u64;
+            // As much room as it was made with, or a little more.
+            if pread(&self.file, spare_capacity(&mut bytes), at)? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+        }
+        bytes.truncate(length);
         Ok(bytes)
     }
 }

@@ -90,8 +90,9 @@ pub(super) struct SpecText {
     pub(super) shape: Option<Vec<i64>>,
     #[serde(default)]
     pub(super) columns: Vec<String>,
+    /// Text, numbers or truths, as the library has its classes.
     #[serde(default)]
-    pub(super) labels: Vec<String>,
+    pub(super) labels: Vec<Value>,
     /// Whether each element is a JSON text.
     #[serde(default)]
     pub(super) json: bool,

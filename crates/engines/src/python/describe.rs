@@ -28,7 +28,8 @@ fn spec(text: &SpecText) -> Result<TensorSpec, LoadError> {
         true => Content::Json { schema: schema.as_ref().map(|schema| schema.to_string().into()) },
         false => Content::Bytes,
     };
-    let (columns, labels) = (columns.clone(), labels.clone());
+    let labels = labels.iter().map(|label| label.as_str().map_or_else(|| label.to_string(), str::to_owned)).collect();
+    let columns = columns.clone();
     Ok(TensorSpec { dims, columns, labels, content, ..TensorSpec::new(name, dtype, []) })
 }
 

@@ -292,7 +292,7 @@ fn spawn(launch: &Launch) -> Result<(Socket, Child, Drained), LoadError> {
 
 fn exited(code: Option<i32>, signal: Option<i32>) -> String {
     match (code, signal) {
-        (_, Some(9)) => "was killed (signal 9), as the kernel does when memory is short".to_owned(),
+        (_, Some(9)) => "was killed (signal 9; where nobody did it, memory was short)".to_owned(),
         (_, Some(signal)) => format!("was ended by signal {signal}"),
         (Some(code), None) => format!("exited with status {code}"),
         (None, None) => "ended".to_owned(),

@@ -55,7 +55,7 @@ fn a_request_that_kills_twice_is_not_run_again() {
     let folder = Folder::with("", MISBEHAVE);
     let (_model, mut session) = folder.session();
     for (row, expected) in [
-        (r#"{"do": "die"}"#, "its worker was killed (signal 9)"),
+        (r#"{"do": "die"}"#, "its worker was killed (signal 9; "),
         (r#"{"do": "exit"}"#, "its worker exited with status 3"),
         (r#"{"do": "babble"}"#, "its worker sent what is no answer"),
     ] {
