@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use crate::support::{Ended, Folder, Server, example, examples, run};
+use crate::support::{Ended, Folder, Server, example, examples, run, run_with};
 
 /// Expects that code and one line on stderr with each of these parts.
 fn expect(ended: &Ended, code: i32, parts: &[&str]) {
@@ -52,6 +52,10 @@ fn code_10_configuration() {
     expect(&check(&folder), 10, &["iris/model.toml", "line 1", "unknown field `engin`"]);
     folder.write("iris/model.toml", "[inputs.measurement]\ncolumns = ['a']");
     expect(&check(&folder), 10, &["model 'iris'", "[inputs.measurement]", "loadonce inspect"]);
+
+    let folder = Folder::new();
+    folder.write("spam/model.joblib", [0x80, 4]);
+    expect(&check(&folder), 10, &["model 'spam'", "spam/model.joblib", "is a pickle", "--allow-pickle"]);
 }
 
 #[test]
@@ -79,8 +83,12 @@ fn code_12_corrupt() {
 #[test]
 fn code_13_unsupported() {
     let folder = Folder::new();
-    folder.write("spam/model.joblib", [0x80, 4]);
-    expect(&check(&folder), 13, &["model 'spam'", "spam/model.joblib", "Python pickle", "convert the model to ONNX"]);
+    folder.write("spam/model.pt", [0x80, 4]);
+    expect(
+        &check(&folder),
+        13,
+        &["model 'spam'", "spam/model.pt", "PyTorch's own format", "convert the model to ONNX"],
+    );
 
     let folder = Folder::new();
     folder.write("iris/model.onnx", with_strange_operator(&fs::read(example("iris")).unwrap()));
@@ -105,7 +113,11 @@ fn code_15_engine_missing() {
     expect(
         &check(&folder),
         15,
-        &["model 'iris'", "'tensorrt' is not there", "this build has tabular, xgboost, lightgbm, rten, onnxruntime"],
+        &[
+            "model 'iris'",
+            "'tensorrt' is not there",
+            "this build has tabular, xgboost, lightgbm, rten, python, onnxruntime",
+        ],
     );
     folder.write("iris/model.toml", "engine = 'onnxruntime'");
     expect(&check(&folder), 15, &["model 'iris'", "asks for engine 'onnxruntime'", "switched off"]);
@@ -169,6 +181,22 @@ fn code_70_internal() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(70), "{stderr}");
     assert!(stderr.starts_with("error: cannot start the async runtime"), "{stderr}");
+}
+
+#[test]
+fn code_20_model_code() {
+    let folder = Folder::new();
+    let code = "class Model:\n    def load(self):\n        raise ValueError('no weights')\n\n    def predict(self, rows):\n        return rows\n";
+    folder.write("broken/model.py", code);
+    #[expect(clippy::disallowed_methods, reason = "an interpreter is looked for as by a user")]
+    let search = std::env::var("PATH").unwrap();
+    let ended = run_with(["check", folder.path().to_str().unwrap()], &[("PATH", &search)]);
+    assert_eq!(ended.code, Some(20), "{ended:?}");
+    let error = ended.stderr.lines().last().unwrap();
+    for part in ["error: model 'broken'", "broken/model.py", "ValueError: no weights", "traceback"] {
+        assert!(error.contains(part), "'{part}' in '{error}'");
+    }
+    assert!(ended.stderr.contains("raise ValueError('no weights')"), "{ended:?}");
 }
 
 #[test]
