@@ -235,13 +235,15 @@ def test_workers_die_with_the_template(load):
 
 def test_workers_have_no_descriptors_of_the_template(load):
     template = load(PIDS)
-    template.worker()
+    # Held, since a worker ends with its channel, which the template would tell.
+    earlier = template.worker()
     listing = "sorted(os.readlink(f'/proc/self/fd/{fd}') for fd in range(3, 64)"
     listing += " if os.path.lexists(f'/proc/self/fd/{fd}'))"
     (links,) = template.worker().predict_rows([listing])
     # Its channel and its arena.
     kinds = [link.partition(":")[0] for link in links]
     assert kinds == ["/memfd", "socket"], links
+    assert earlier.pid
 
 
 def test_budget_and_priority(load):
