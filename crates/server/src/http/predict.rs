@@ -1,12 +1,15 @@
 //! A prediction over HTTP, whatever its format.
 
+use std::convert::Infallible;
+use std::iter;
 use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use futures_util::stream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use loadonce_core::{InferRequest, InferResponse, ModelHandle};
 
@@ -57,13 +60,22 @@ fn work_in(headers: &HeaderMap, body: &Bytes) -> usize {
 }
 
 /// A body with tensors in binary form says where its JSON ends.
-fn respond(Encoded { body, json_length }: Encoded) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn respond(Encoded { body, json_length, behind }: Encoded) -> Response {
+    let mut response = if behind.is_empty() { Response::new(Body::from(body)) } else { in_pieces(body, behind) };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, if json_length.is_some() { BINARY } else { JSON });
     if let Some(length) = json_length {
         headers.insert(body::JSON_LENGTH, HeaderValue::from(length));
     }
+    response
+}
+
+/// A body that is not put together. What it comes to has to be said, since no one sees it from a stream.
+fn in_pieces(body: Vec<u8>, behind: Vec<Bytes>) -> Response {
+    let length = body.len() + behind.iter().map(Bytes::len).sum::<usize>();
+    let pieces = iter::once(body.into()).chain(behind);
+    let mut response = Response::new(Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>))));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 

@@ -63,7 +63,7 @@ impl Form {
     /// Writes a request to a model.
     pub(super) fn write(&self, model: &str, inputs: &[NamedTensor]) -> Result<Written, WireError> {
         let model = segment(model);
-        let Encoded { body, json_length } = match self.protocol {
+        let Encoded { body, json_length, .. } = match self.protocol {
             Protocol::V1 => v1::encode_request(self.v1_format(), &self.signature, inputs).map(Encoded::json)?,
             Protocol::V2 => v2::encode_request(inputs, false)?,
             Protocol::V2Binary => v2::encode_request(inputs, true)?,

@@ -6,7 +6,7 @@ use super::response::{Encoded, append, encode_data, encode_head, encode_size};
 use crate::wire::WireError;
 use crate::wire::write::{room, separate};
 
-/// Writes an inference request of these inputs, in binary form or as JSON; all outputs are asked for in the same form.
+/// Writes an inference request, in one piece of these inputs, in binary form or as JSON; all outputs are asked for in the same form.
 pub fn encode_request(inputs: &[NamedTensor], binary: bool) -> Result<Encoded, WireError> {
     let rooms = inputs.iter().map(|input| 128 + if binary { 0 } else { room(&input.tensor) });
     let mut out = Vec::with_capacity(128 + rooms.sum::<usize>());

@@ -1,5 +1,6 @@
 //! Inference responses: JSON, with tensors in it or behind it.
 
+use bytes::Bytes;
 use loadonce_core::tensor::raw;
 use loadonce_core::{InferResponse, NamedTensor, Signature, Tensor};
 
@@ -26,12 +27,17 @@ pub struct Encoded {
     pub body: Vec<u8>,
     /// Bytes of it that are JSON, if tensors in binary form follow.
     pub json_length: Option<usize>,
+    /// What follows it: large tensors, where they lie.
+    pub behind: Vec<Bytes>,
 }
+
+/// Bytes from which on a tensor is not copied to stand in one piece with the JSON before it.
+const LARGE: usize = 64 << 10;
 
 impl Encoded {
     /// A body that is JSON to its end.
     pub fn json(body: Vec<u8>) -> Self {
-        Self { body, json_length: None }
+        Self { body, ..Self::default() }
     }
 }
 
@@ -67,13 +73,27 @@ pub fn encode_response(
         }
     }
     out.extend_from_slice(b"]}");
-    Ok(append(out, &behind))
+    Ok(if behind.iter().any(is_large) { place_behind(out, &behind) } else { append(out, &behind) })
 }
 
 /// Bytes that an output may take in the JSON, to spare growing.
 fn room(output: &NamedTensor, wanted: &Wanted) -> usize {
     let form = wanted.form_of(&output.name);
     128 + if form.binary || form.classes.is_some() { 0 } else { write::room(&output.tensor) }
+}
+
+fn is_large(tensor: &Tensor) -> bool {
+    tensor.as_bytes().is_some_and(|bytes| bytes.len() >= LARGE)
+}
+
+fn place_behind(body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
+    let strings = |tensor: &Tensor| {
+        let mut strings = Vec::with_capacity(raw::length(tensor));
+        raw::encode(&mut strings, tensor);
+        Bytes::from(strings)
+    };
+    let content = |tensor: &Tensor| tensor.as_bytes().cloned().unwrap_or_else(|| strings(tensor));
+    Encoded { json_length: Some(body.len()), body, behind: tensors.iter().map(content).collect() }
 }
 
 pub(super) fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
@@ -85,7 +105,7 @@ pub(super) fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
     for tensor in tensors {
         raw::encode(&mut body, tensor);
     }
-    Encoded { body, json_length }
+    Encoded { body, json_length, behind: Vec::new() }
 }
 
 pub(super) fn encode_head(out: &mut Vec<u8>, NamedTensor { name, tensor }: &NamedTensor) {

@@ -111,13 +111,13 @@ fn what_a_client_writes_is_read_and_answered_in_the_same_form() {
     let named = |(name, tensor): (&str, Tensor)| NamedTensor { name: name.to_owned(), tensor };
     let inputs: Vec<_> = [("t", text), ("x", numbers)].map(named).into();
     for binary in [false, true] {
-        let Encoded { body, json_length } = encode_request(&inputs, binary).unwrap();
+        let Encoded { body, json_length, .. } = encode_request(&inputs, binary).unwrap();
         let framing = json_length.map_or(Framing::Json, Framing::Mixed);
         let (wanted, request) = decode_request(&body.into(), framing, &signature()).unwrap();
         assert_eq!(format!("{:?}", request.inputs), format!("{inputs:?}"));
         assert_eq!(wanted, Wanted::all(binary));
         let response = InferResponse { id: None, outputs: request.inputs, timing: Timing::default() };
-        let Encoded { body, json_length } = encode_response(answerer(&signature()), &response, &wanted).unwrap();
+        let Encoded { body, json_length, .. } = encode_response(answerer(&signature()), &response, &wanted).unwrap();
         let framing = json_length.map_or(Framing::Json, Framing::Mixed);
         assert_eq!(format!("{:?}", decode_outputs(&body.into(), framing).unwrap()), format!("{inputs:?}"));
     }
@@ -231,13 +231,24 @@ fn an_output_is_binary_where_it_is_asked_for() {
         assert_eq!(wanted(outputs).form_of("y").binary, binary, "{outputs}");
     }
     let response = scores(&[[1.0, 2.0, 3.0]]);
-    let Encoded { body, json_length } = encode_response(answerer(&signature()), &response, &Wanted::all(true)).unwrap();
+    let Encoded { body, json_length, .. } =
+        encode_response(answerer(&signature()), &response, &Wanted::all(true)).unwrap();
     let (json, tail) = body.split_at(json_length.unwrap());
     assert_eq!(
         str::from_utf8(json).unwrap(),
         r#"{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[1,3],"parameters":{"binary_data_size":12}}]}"#
     );
     assert_eq!(tail, [1.0_f32, 2.0, 3.0].map(f32::to_le_bytes).concat());
+}
+
+#[test]
+fn large_tensors_are_answered_from_where_they_lie() {
+    let response = scores(&vec![[1.0, 2.0, 3.0]; 10_000]);
+    let lies = response.outputs[0].tensor.as_bytes().unwrap().clone();
+    let encoded = encode_response(answerer(&signature()), &response, &Wanted::all(true)).unwrap();
+    assert_eq!(encoded.json_length, Some(encoded.body.len()));
+    let [behind] = encoded.behind.as_slice() else { panic!("{encoded:?}") };
+    assert_eq!((behind.as_ptr(), behind.len()), (lies.as_ptr(), lies.len()));
 }
 
 #[test]
