@@ -108,6 +108,7 @@ fn start(launch: Launch, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dy
     let again = launch.clone();
     let (mut crew, mut loaded) = Crew::start(launch, asked != Some(false), progress)?;
     let mut signature = describe::signature(&loaded)?;
+    let mut sharing = crew.preload().to_string();
     if crew.preload()
         && let Err(reason) = probe(&crew, spec, &signature)
     {
@@ -122,19 +123,20 @@ fn start(launch: Launch, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dy
             "the model does not survive a fork, each worker loads a copy of its own"
         );
         (crew, loaded) = Crew::start(again, false, progress)?;
+        sharing = format!("false, as a forked worker did not answer: {reason}");
         signature = describe::signature(&loaded)?;
     }
     let weight_bytes = crew.loaded_bytes().unwrap_or(0);
-    let about = about(&crew, &loaded);
+    let about = about(&crew, &loaded, sharing);
     Ok(Arc::new(PythonModel { crew: Arc::new(crew), signature, weight_bytes, about }))
 }
 
-fn about(crew: &Crew, loaded: &Loaded) -> Vec<(String, String)> {
+fn about(crew: &Crew, loaded: &Loaded, sharing: String) -> Vec<(String, String)> {
     let Loaded { model, versions, threads, .. } = loaded;
     let own = [
         ("model", model.clone()),
         ("python", crew.launch().interpreter.program.display().to_string()),
-        ("preload", crew.preload().to_string()),
+        ("preload", sharing),
         ("threads after load", threads.to_string()),
     ];
     let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
