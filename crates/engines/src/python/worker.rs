@@ -187,15 +187,13 @@ impl Worker {
         RunError::Failed(message)
     }
 
-    /// The reason for people. A worker that still lives is killed.
+    /// The reason for people. A worker that still lives is killed; one that is about to end keeps its reason.
     fn gone(&self, lost: Lost) -> Lost {
+        self.template.kill(self.number);
         match lost {
             Lost::Died(said) if said.is_empty() => Lost::Died(self.template.end_of(self.number)),
             Lost::Absent(_) => Lost::Absent(self.template.end_of(self.number)),
-            other => {
-                self.template.kill(self.number);
-                other
-            }
+            other => other,
         }
     }
 

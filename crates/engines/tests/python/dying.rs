@@ -23,6 +23,12 @@ if row['do'] == 'babble':
         link = '/proc/self/fd/%d' % descriptor
         if os.path.islink(link) and os.readlink(link).startswith('socket:'):
             os.write(descriptor, b'babble')
+if row['do'] == 'close':
+    for descriptor in range(3, 100):
+        link = '/proc/self/fd/%d' % descriptor
+        if os.path.islink(link) and os.readlink(link).startswith('socket:'):
+            os.close(descriptor)
+    time.sleep(3600)
 if row['do'] == 'orphan':
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(3600)
@@ -43,7 +49,7 @@ fn a_request_whose_worker_dies_is_answered_by_another() {
     let folder = Folder::with("", MISBEHAVE);
     let (_model, mut session) = folder.session();
     let first = ask(&mut *session, FINE).unwrap();
-    for (then, marker) in [("die", "a"), ("exit", "b"), ("babble", "c")] {
+    for (then, marker) in [("die", "a"), ("exit", "b"), ("babble", "c"), ("close", "d")] {
         let row = format!(r#"{{"do": "nothing", "unless": "{marker}", "then": "{then}"}}"#);
         assert_ne!(ask(&mut *session, &row).unwrap(), first);
     }
