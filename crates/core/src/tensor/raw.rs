@@ -53,6 +53,15 @@ pub fn encode(out: &mut Vec<u8>, tensor: &Tensor) {
     }
 }
 
+/// The raw form by itself; where the tensor has it in memory, that is shared.
+pub fn to_bytes(tensor: &Tensor) -> Bytes {
+    tensor.as_bytes().cloned().unwrap_or_else(|| {
+        let mut bytes = Vec::with_capacity(length(tensor));
+        encode(&mut bytes, tensor);
+        bytes.into()
+    })
+}
+
 /// Bytes that the raw form takes.
 pub fn length(tensor: &Tensor) -> usize {
     match tensor.as_strings() {

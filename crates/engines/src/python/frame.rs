@@ -112,7 +112,7 @@ pub(super) enum FrameError {
 
 /// Asks for a run of these inputs.
 pub(super) fn run(number: u64, inputs: &[Tensor], capacity: u64) -> Result<Asked, FrameError> {
-    let contents: Vec<_> = inputs.iter().map(content).collect();
+    let contents: Vec<_> = inputs.iter().map(raw::to_bytes).collect();
     let meta = HEADER + inputs.iter().map(|input| DESCRIPTOR + AXIS * input.shape().len()).sum::<usize>();
     let begin = meta.next_multiple_of(ALIGNMENT);
     let length: usize = contents.iter().map(|content| content.len().next_multiple_of(ALIGNMENT)).sum();
@@ -220,15 +220,6 @@ impl Bounds {
             other => Err(FrameError::Place(other)),
         }
     }
-}
-
-/// The raw form; not copied where the tensor has it.
-fn content(tensor: &Tensor) -> Bytes {
-    tensor.as_bytes().cloned().unwrap_or_else(|| {
-        let mut content = Vec::with_capacity(raw::length(tensor));
-        raw::encode(&mut content, tensor);
-        content.into()
-    })
 }
 
 fn put_header(datagram: &mut Vec<u8>, kind: u8, count: u16, meta: usize, run: u64) {

@@ -13,6 +13,7 @@
 //! | `socket`, `arena`, `kernel`, `logs` | the kernel's part |
 //! | `worker` | one worker and its runs |
 //! | `crew` | supervision: replacement, back-off, recycling |
+//! | `probe` | whether a loaded model survives the fork |
 //! | `session` | a run, and what happens when its worker dies |
 //!
 //! The Python side is the package `loadonce_worker` in `python/`, which is sent to the interpreter when it starts: nothing
@@ -26,7 +27,6 @@ mod frame;
 mod interpreter;
 mod kernel;
 mod logs;
-
 mod options;
 mod probe;
 mod session;
@@ -104,8 +104,7 @@ impl Engine for Python {
 }
 
 fn start(launch: Launch, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dyn Model>, LoadError> {
-    let (name, asked) = (Arc::clone(&launch.name), launch.options.preload);
-    let again = launch.clone();
+    let asked = launch.options.preload;
     let (mut crew, mut loaded) = Crew::start(launch, asked != Some(false), progress)?;
     let mut signature = describe::signature(&loaded)?;
     let mut sharing = crew.preload().to_string();
@@ -118,11 +117,11 @@ fn start(launch: Launch, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dy
                 .advise("remove preload = true from model.toml: then each worker loads a copy of its own"));
         }
         tracing::warn!(
-            model = &*name,
+            model = &*spec.name,
             reason,
             "the model does not survive a fork, each worker loads a copy of its own"
         );
-        (crew, loaded) = Crew::start(again, false, progress)?;
+        (crew, loaded) = Crew::start(crew.launch().clone(), false, progress)?;
         sharing = format!("false, as a forked worker did not answer: {reason}");
         signature = describe::signature(&loaded)?;
     }

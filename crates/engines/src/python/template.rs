@@ -90,7 +90,8 @@ struct Shared {
 /// How processes ended.
 #[derive(Debug, Default)]
 struct Ends {
-    workers: HashMap<u64, String>,
+    /// Of each worker that somebody has; `None` while it lives.
+    workers: HashMap<u64, Option<String>>,
     template: bool,
 }
 
@@ -179,7 +180,13 @@ impl Template {
 
     /// Orders a worker, whose channel, arena, standard output and standard error these are.
     pub(super) fn fork(&self, worker: u64, arena: u64, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.shared.ends().workers.insert(worker, None);
         self.shared.order(&Order::Fork { worker, threads: 1, nice: 0, arena }, descriptors)
+    }
+
+    /// Remembers no more how a worker ended, which nobody will ask.
+    pub(super) fn forget(&self, worker: u64) {
+        self.shared.ends().workers.remove(&worker);
     }
 
     /// Kills a worker, if it is there.
@@ -190,9 +197,9 @@ impl Template {
 
     /// How a worker ended whose channel has closed.
     pub(super) fn end_of(&self, worker: u64) -> String {
-        let ends = self.shared.wait_until(|ends| ends.template || ends.workers.contains_key(&worker));
-        match (ends.workers.get(&worker), ends.template) {
-            (Some(end), _) => end.clone(),
+        let ends = self.shared.wait_until(|ends| ends.template || ends.end_of(worker).is_some());
+        match (ends.end_of(worker), ends.template) {
+            (Some(end), _) => end.to_owned(),
             (None, true) => "ended with its template".to_owned(),
             (None, false) => "closed its channel".to_owned(),
         }
@@ -236,6 +243,12 @@ impl Drop for Template {
     }
 }
 
+impl Ends {
+    fn end_of(&self, worker: u64) -> Option<&str> {
+        self.workers.get(&worker)?.as_deref()
+    }
+}
+
 impl Shared {
     fn order(&self, order: &Order<'_>, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let order = serde_json::to_vec(order)?;
@@ -248,7 +261,7 @@ impl Shared {
         while let Ok(Some(datagram)) = self.control.receive(&mut buffer, None) {
             match serde_json::from_slice(datagram) {
                 Ok(Told::Exited { worker, code, signal }) => {
-                    self.ends().workers.insert(worker, exited(code, signal));
+                    self.ends().workers.entry(worker).and_modify(|end| *end = Some(exited(code, signal)));
                     self.changed.notify_all();
                 }
                 Ok(_) => (),

@@ -106,13 +106,10 @@ impl Worker {
                 _ => Err(failed("a worker answered before it was asked".to_owned())),
             })
         });
-        let lost = match outcome {
-            Ok(readied) => return readied,
-            Err(Stopped::Lost(lost)) => lost,
-            Err(Stopped::Late) => Lost::Hung(wanted.deadline.unwrap_or_default()),
-            Err(Stopped::Closed) => Lost::Died(String::new()),
-        };
-        Err(failed(format!("no worker could start: {}", self.explain(lost))))
+        outcome.unwrap_or_else(|stopped| {
+            let lost = self.gone(stopped, wanted.deadline.unwrap_or_default());
+            Err(failed(format!("no worker could start: {lost}")))
+        })
     }
 
     /// Runs a batch as [`Self::run`] does, and gives up once the process has had no processor time for `idle`.
@@ -132,12 +129,7 @@ impl Worker {
             Ok(asked) => asked,
             Err(error) => return Ok(Err(RunError::Failed(error.to_string()))),
         };
-        match self.exchange(&asked, patience) {
-            Ok(outcome) => Ok(outcome),
-            Err(Stopped::Lost(lost)) => Err(self.gone(lost)),
-            Err(Stopped::Late) => Err(self.gone(Lost::Hung(patience.time()))),
-            Err(Stopped::Closed) => Err(self.gone(Lost::Died(String::new()))),
-        }
+        self.exchange(&asked, patience).map_err(|stopped| self.gone(stopped, patience.time()))
     }
 
     fn exchange(&mut self, asked: &frame::Asked, patience: Patience) -> Result<Result<Outputs, RunError>, Stopped> {
@@ -145,7 +137,7 @@ impl Worker {
             self.arena.write(*offset, bytes)?;
         }
         if self.channel.send(&asked.datagram).is_err() {
-            return Err(Stopped::Lost(Lost::Absent(String::new())));
+            return Err(Stopped::Unheard);
         }
         let deadline = match patience {
             Patience::For(time) => Some(Instant::now() + time),
@@ -188,17 +180,14 @@ impl Worker {
     }
 
     /// The reason for people. A worker that still lives is killed; one that is about to end keeps its reason.
-    fn gone(&self, lost: Lost) -> Lost {
+    fn gone(&self, stopped: Stopped, patience: Duration) -> Lost {
         self.template.kill(self.number);
-        match lost {
-            Lost::Died(said) if said.is_empty() => Lost::Died(self.template.end_of(self.number)),
-            Lost::Absent(_) => Lost::Absent(self.template.end_of(self.number)),
-            other => other,
+        match stopped {
+            Stopped::Lost(lost) => lost,
+            Stopped::Late => Lost::Hung(patience),
+            Stopped::Closed => Lost::Died(self.template.end_of(self.number)),
+            Stopped::Unheard => Lost::Absent(self.template.end_of(self.number)),
         }
-    }
-
-    fn explain(&self, lost: Lost) -> String {
-        self.gone(lost).to_string()
     }
 
     /// Runs so far.
@@ -221,6 +210,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // One that does not hear this sees its channel close.
         let _ = self.channel.send(&frame::stop());
+        self.template.forget(self.number);
     }
 }
 
@@ -244,6 +234,8 @@ enum Stopped {
     Lost(Lost),
     Late,
     Closed,
+    /// It had closed before anything could be sent.
+    Unheard,
 }
 
 impl From<FrameError> for Stopped {

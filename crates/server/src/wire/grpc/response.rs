@@ -1,6 +1,5 @@
 //! Inference responses: messages, with tensors in the form of the request's.
 
-use bytes::Bytes;
 use loadonce_core::tensor::raw;
 use loadonce_core::{InferResponse, NamedTensor, Tensor};
 
@@ -35,7 +34,7 @@ pub fn encode_response(
     for NamedTensor { name, tensor } in outputs {
         let mut output = head(name, &tensor);
         if is_raw {
-            message.raw_output_contents.push(raw_contents(&tensor));
+            message.raw_output_contents.push(raw::to_bytes(&tensor));
         } else {
             output.contents = Some(contents::encode(&tensor));
         }
@@ -51,13 +50,4 @@ fn head(name: String, tensor: &Tensor) -> InferOutputTensor {
         shape: tensor.shape().iter().map(|axis| i64::try_from(*axis).unwrap_or(i64::MAX)).collect(),
         ..InferOutputTensor::default()
     }
-}
-
-/// The raw form; elements of a fixed size share the tensor's buffer.
-fn raw_contents(tensor: &Tensor) -> Bytes {
-    tensor.as_bytes().cloned().unwrap_or_else(|| {
-        let mut strings = Vec::with_capacity(raw::length(tensor));
-        raw::encode(&mut strings, tensor);
-        strings.into()
-    })
 }

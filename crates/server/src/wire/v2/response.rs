@@ -87,13 +87,7 @@ fn is_large(tensor: &Tensor) -> bool {
 }
 
 fn place_behind(body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
-    let strings = |tensor: &Tensor| {
-        let mut strings = Vec::with_capacity(raw::length(tensor));
-        raw::encode(&mut strings, tensor);
-        Bytes::from(strings)
-    };
-    let content = |tensor: &Tensor| tensor.as_bytes().cloned().unwrap_or_else(|| strings(tensor));
-    Encoded { json_length: Some(body.len()), body, behind: tensors.iter().map(content).collect() }
+    Encoded { json_length: Some(body.len()), body, behind: tensors.iter().map(raw::to_bytes).collect() }
 }
 
 pub(super) fn append(mut body: Vec<u8>, tensors: &[Tensor]) -> Encoded {
