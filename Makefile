@@ -19,7 +19,7 @@ DENY_WARNINGS := -- -D warnings
 # The cheapest first.
 STEPS := style fences deny lint doc unit python operators conformance onnxruntime interop examples-check examples-python newuser openapi browser
 
-.PHONY: help test ci fmt release advisories fuzz bench $(STEPS)
+.PHONY: help test ci fmt release advisories fuzz bench bench-memory $(STEPS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,9 +64,10 @@ doc: ## Build the documentation, private items too, without a warning
 
 unit: ## Run the tests of the crates, doc tests too, and of the benchmark's arithmetic
 	cargo test --workspace --locked --no-fail-fast
-	"$$PYTHON" -m unittest discover --quiet --start-directory bench/side
+	# Without what happens to be installed beside this Python.
+	"$$PYTHON" -S -m unittest discover --quiet --start-directory bench/side
 
-python: ## Test the Python side of models in Python, with real processes
+python: release ## Test the Python side of models in Python, with real processes
 	@tests/python.sh
 
 release: ## Build the program as users do
@@ -104,3 +105,6 @@ fuzz: ## Give the parsers of model files and requests arbitrary bytes, each for 
 
 bench: ## Measure the server beside a hand-written one and others, half an hour; see bench/README.md
 	@bench/side.sh --write
+
+bench-memory: ## Measure the memory of 1 to 8 workers of large models beside FastAPI's; see bench/README.md
+	@bench/memory.sh --write

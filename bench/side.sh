@@ -23,6 +23,5 @@ data=$(cached bench-side "$(cat "${sources[@]}")" generate)
 [[ $LOADONCE != "$TESTS/../target/release/loadonce" ]] || cargo build --quiet --release --locked -p loadonce
 cargo build --quiet --release --locked --workspace --manifest-path bench/floor/Cargo.toml
 
-floor=bench/floor/target/release
 "$python" bench/side/side.py --data "$data" --loadonce "$LOADONCE" --library "$(onnxruntime_of "$python")" \
-    --floor "$floor/floor" --open-loop "$floor/openloop" --results "${CARGO_TARGET_DIR:-target}/side.json" "$@"
+    --results "${CARGO_TARGET_DIR:-target}/side.json" "$@"

@@ -12,8 +12,8 @@ hold() {
     local committed=$1 script=$2 new
     new=$trained/$(basename "$1")
     shift 2
-    "$LOADONCE" check "$new" "$@"
-    "$LOADONCE" check "$committed" "$@"
+    "$LOADONCE" check "$new" --time 0s "$@"
+    "$LOADONCE" check "$committed" --time 2s "$@"
 
     if diff -rq --exclude=__pycache__ "$committed" "$new" >/dev/null; then
         printf '%s is what %s writes, byte for byte\n' "$committed" "$script"

@@ -131,6 +131,15 @@ long=$(find crates -type f \( -name '*.rs' -o -name '*.html' -o -name '*.md' -o 
     awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }')
 fence "no file over 800 lines" "$long"
 
+# The table of claims in README.md names tests.
+mapfile -t proofs < <(sed -n '/^| claim | proof |/,/^$/p' README.md | grep -oE '(--test main|\.\.\.) [a-z_]+' | grep -oE '[a-z_]+$')
+missing=
+for proof in "${proofs[@]}"; do
+    grep -rqE "fn $proof\(" crates/*/tests || missing+="$proof"$'\n'
+done
+((${#proofs[@]} >= 8)) || missing+="README.md has no table of claims"
+fence "every test that README.md names is there" "$missing"
+
 if ((broken)); then
     printf '%d broken\n' "$broken"
     exit 1

@@ -21,7 +21,7 @@ samples=$(find "$cases" -path '*/samples/*.json' | wc -l)
 # One line for each model is too much to read where all is well.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! "$LOADONCE" check "$cases" >"$log"; then
+if ! "$LOADONCE" check "$cases" --time 0s >"$log"; then
     grep -v ' samples right' "$log" >&2 || true
     fail "the check of the operator cases failed"
 fi

@@ -15,6 +15,8 @@ from work import Work
 
 # ONNX Runtime's, for whoever opens the library.
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+# The programs that stand in bench/floor.
+FLOOR = Path(__file__).resolve().parents[1] / "floor/target/release"
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,6 @@ class Contest:
 
     data: Path
     loadonce: Path
-    floor: Path
-    open_loop: Path
     library: Path
     scratch: Path
     seconds: int = 2
@@ -70,7 +70,7 @@ class Contest:
     def by_hand(self, model: str) -> Program:
         """The floor for one model."""
         file = self.model_file(model)
-        command = [self.floor, model, file, "--library", self.library]
+        command = [FLOOR / "floor", model, file, "--library", self.library]
         command += ["--address", "127.0.0.1:PORT"]
         return Program("floor", command, NO_TELEMETRY)
 

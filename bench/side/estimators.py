@@ -81,12 +81,7 @@ def write(target: Path) -> None:
         "big-forest": big_forest(),
     }
     for name, (model, features) in fitted.items():
-        folder = target / "models" / name
-        folder.mkdir()
-        joblib.dump(model, folder / "model.joblib")
-        pairs = pairs_of(model, features)
-        write_requests(target, name, pairs)
-        write_samples(folder, pairs)
+        write_estimator(target, name, model, features)
     same, counted = (target / "models" / name for name in ("forest-joblib", "counted"))
     shutil.copytree(SERVED / "counted", counted)
     shutil.copy(same / "model.joblib", counted / "forest.joblib")
@@ -95,6 +90,17 @@ def write(target: Path) -> None:
     shutil.copy(requests / "forest-joblib.json", requests / "counted.json")
     shutil.copytree(SERVED / "echo", target / "models" / "echo")
     write_requests(target, "echo", echoes())
+
+
+def write_estimator(
+    target: Path, name: str, model: BaseEstimator, features: np.ndarray
+) -> None:
+    folder = target / "models" / name
+    folder.mkdir()
+    joblib.dump(model, folder / "model.joblib")
+    pairs = pairs_of(model, features)
+    write_requests(target, name, pairs)
+    write_samples(folder, pairs)
 
 
 def write_requests(target: Path, name: str, pairs: list[Json]) -> None:

@@ -28,15 +28,17 @@ def grandchildren(root: int) -> list[int]:
 
 def cpu_seconds(root: int) -> float:
     """Of a process, what descends from it, and what of that has ended."""
-    total = 0
-    for pid in tree(root):
-        try:
-            stat = (PROC / str(pid) / "stat").read_text()
-        except OSError:
-            continue
-        # The name may hold spaces, so fields count from behind it: utime to cstime.
-        total += sum(map(int, stat.rsplit(")", 1)[1].split()[11:15]))
-    return total / TICKS
+    return sum(map(own_cpu_seconds, tree(root)))
+
+
+def own_cpu_seconds(pid: int) -> float:
+    """Of a process, and of its children that have ended."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return 0.0
+    # The name may hold spaces, so fields count from behind it: utime to cstime.
+    return sum(map(int, stat.rsplit(")", 1)[1].split()[11:15])) / TICKS
 
 
 def memory(root: int, kind: str = "Pss") -> float:

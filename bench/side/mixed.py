@@ -47,7 +47,7 @@ def turn(
     """What the first of the works got while all were asked at their rates."""
     seconds = 2 * contest.seconds
     generators = [
-        OpenLoop(contest.open_loop, server, work, Rate(rate, seconds, CONNECTIONS))
+        OpenLoop(server, work, Rate(rate, seconds, CONNECTIONS))
         for work, rate in rates
         if rate
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from contest import FLOOR
 from load import LoadError
 from server import Server
 from work import Work
@@ -64,14 +65,14 @@ FIRST = ["chrt", "--fifo", "10"] if os.geteuid() == 0 else []
 class OpenLoop:
     """A generator under way."""
 
-    def __init__(self, client: Path, server: Server, work: Work, rate: Rate) -> None:
+    def __init__(self, server: Server, work: Work, rate: Rate) -> None:
         self._what = f"{server.name}, {work.name}, {rate}"
         with tempfile.NamedTemporaryFile(delete=False) as body:
             body.write(work.bodies[0])
         self._body = Path(body.name)
         command = [
             *FIRST,
-            client,
+            FLOOR / "openloop",
             f"http://{server.address}{work.path}",
             "--body",
             body.name,

@@ -31,7 +31,7 @@ def run(contest: Contest) -> Outcome:
             refused = (TIMES - 1) * peaks[-1]
             busy_peaks.append(busy_peak(contest, server, (work, cheap), refused))
             rate = Rate(TIMES * peaks[-1], 3 * contest.seconds, CONNECTIONS)
-            overloads.append(OpenLoop(contest.open_loop, server, work, rate).wait())
+            overloads.append(OpenLoop(server, work, rate).wait())
             memory.append(server.memory())
             print(
                 f"  peak {peaks[-1]:.0f}, {busy_peaks[-1]:.0f} beside cheap answers, "
@@ -70,7 +70,7 @@ def busy_peak(
     """
     work, cheap = works
     beside = Rate(rate, 2 * contest.seconds, CONNECTIONS)
-    generator = OpenLoop(contest.open_loop, server, cheap, beside)
+    generator = OpenLoop(server, cheap, beside)
     peak = wrk(server, work, CALLERS, contest.seconds).rate
     generator.wait()
     return peak

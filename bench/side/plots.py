@@ -1,7 +1,7 @@
 """The rates of a run as a picture."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -50,3 +50,23 @@ def draw(axes: Axes, title: str, panel: dict[str, float]) -> None:
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlim(0, max(1.2, 1.15 * max(values)))
+
+
+def memory(panels: Mapping[str, Mapping[str, dict[int, float]]], file: Path) -> None:
+    """A panel for each model: the megabytes of each server over its workers."""
+    figure = Figure(layout="constrained", figsize=(8, 3))
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for place, (title, lines) in zip(axes, panels.items(), strict=True):
+        for name, points in lines.items():
+            colour = OURS if name == "loadonce" else OTHERS
+            workers, megabytes = list(points), list(points.values())
+            place.plot(workers, megabytes, color=colour, marker="o", label=name)
+            place.set_xticks(workers)
+        place.set_title(title.replace(", ", "\n", 1), loc="left", fontsize=8)
+        place.set_xlabel("workers", fontsize=8)
+        place.tick_params(labelsize=8)
+        place.spines[["top", "right"]].set_visible(False)
+        place.set_ylim(bottom=0)
+    axes[0].set_ylabel("MB (PSS)", fontsize=8)
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.savefig(file, metadata={"Date": None})

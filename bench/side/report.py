@@ -9,7 +9,6 @@ from outcome import Comparison, Outcome, Start, Verdict
 
 RESULTS = Path(__file__).resolve().parents[1] / "RESULTS.md"
 APPS = Path(__file__).with_name("peers")
-BEGIN, END = "<!-- side:begin -->", "<!-- side:end -->"
 # The packages of the peers whose versions matter.
 NAMED = (
     "fastapi",
@@ -64,13 +63,13 @@ def section(run: Run, outcomes: Mapping[str, Outcome]) -> str:
     return "\n\n".join(parts)
 
 
-def versions() -> str:
+def versions(names: Iterable[str] = NAMED) -> str:
     """Those of the peers' packages, as they are pinned."""
     text = "\n".join(file.read_text() for file in sorted(APPS.glob("*.txt")))
     found = re.findall(r"^([\w-]+)==(\S+)$", text, re.MULTILINE)
     # FastAPI's own environment comes before MLServer's, which has an older one.
     pinned = dict(reversed(found))
-    return ", ".join(f"{name} {pinned[name]}" for name in NAMED)
+    return ", ".join(f"{name} {pinned[name]}" for name in names)
 
 
 def paragraph(text: str) -> str:
@@ -106,10 +105,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def put(text: str, inserted: str) -> str:
-    """The text with everything between the marks replaced."""
-    before, _, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"expected {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{inserted}\n{END}{after}"
+def put(text: str, inserted: str, name: str) -> str:
+    """The text with everything between the marks of that name replaced."""
+    begin, end = (f"<!-- {name}:{place} -->" for place in ("begin", "end"))
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"expected {begin} and {end}")
+    return f"{before}{begin}\n{inserted}\n{end}{after}"

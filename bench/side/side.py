@@ -7,8 +7,6 @@ import argparse
 import datetime
 import functools
 import json
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +19,7 @@ import company
 import copies
 import crashes
 import echo
+import entry
 import estimator_works
 import machine
 import mixed
@@ -30,10 +29,7 @@ import peers
 import plots
 import report
 from contest import Contest
-from load import LoadError
 from outcome import Outcome
-from server import ServerError
-from work import WrongAnswerError
 
 SCENARIOS: dict[str, Callable[[Contest], Outcome]] = {
     **{name: work.run for name, work in against_floor.WORKS.items()},
@@ -57,7 +53,7 @@ SCENARIOS: dict[str, Callable[[Contest], Outcome]] = {
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("data", "loadonce", "floor", "open-loop", "library", "results"):
+    for name in ("data", "loadonce", "library", "results"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="three pairs of a second")
@@ -79,14 +75,7 @@ def length(given: argparse.Namespace) -> tuple[int, int]:
 
 def contest_of(given: argparse.Namespace, scratch: Path) -> Contest:
     pairs, seconds = length(given)
-    paths = [
-        given.data,
-        given.loadonce,
-        given.floor,
-        given.open_loop,
-        given.library,
-        scratch,
-    ]
+    paths = (given.data, given.loadonce, given.library, scratch)
     return Contest(*(path.resolve() for path in paths), seconds=seconds, pairs=pairs)
 
 
@@ -107,7 +96,7 @@ def write(given: argparse.Namespace, outcomes: dict[str, Outcome]) -> None:
     pairs, seconds = length(given)
     run = report.Run(day, f"`{command}`", machine.described(), seconds, pairs)
     text = report.RESULTS.read_text(encoding="utf-8")
-    text = report.put(text, report.section(run, outcomes))
+    text = report.put(text, report.section(run, outcomes), "side")
     report.RESULTS.write_text(text, encoding="utf-8")
     beside = [
         comparison
@@ -132,9 +121,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # So that the servers end too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: told to stop"))
-    try:
-        main()
-    except (LoadError, ServerError, WrongAnswerError) as error:
-        sys.exit(f"error: {error}")
+    entry.run(main)

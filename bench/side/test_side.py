@@ -2,8 +2,10 @@
 
 import json
 import unittest
+from dataclasses import replace
 
 import machine
+import memory
 import report
 from copies import all_at_once
 from estimator_works import with_rows_apart
@@ -153,13 +155,32 @@ class Machine(unittest.TestCase):
         self.assertEqual(machine.kilobytes(text, "Pss"), 60)
 
 
+class Memory(unittest.TestCase):
+    def test_a_worker_that_idled_is_noticed(self) -> None:
+        front = 0.01
+        for spent, workers, worked in [
+            ([front, 1.0, 0.9], 2, True),
+            ([front, 1.0, 0.2], 2, False),
+            ([1.0], 2, False),
+        ]:
+            self.assertEqual(memory.all_worked(spent, workers), worked)
+
+    def test_growth_is_of_four_workers(self) -> None:
+        ours = memory.Line("forest", "loadonce", {1: 100, 2: 101, 4: 110, 8: 130})
+        other = memory.Line("forest", "FastAPI", {1: 100, 2: 200, 4: 400, 8: 800})
+        pair = memory.Pair(ours, other, limit=1.15)
+        self.assertTrue(pair.verdict().met)
+        self.assertFalse(replace(pair, limit=1.05).verdict().met)
+        shown = "\n\n".join(memory.section([pair]))
+        self.assertIn("| forest | loadonce | 100 | 101 | 110 | 130 | 1.10x |", shown)
+
+
 class Report(unittest.TestCase):
     def test_only_what_is_between_the_marks_changes(self) -> None:
-        text = f"before\n{report.BEGIN}\nold\n{report.END}\nafter"
-        wanted = f"before\n{report.BEGIN}\nnew\n{report.END}\nafter"
-        self.assertEqual(report.put(text, "new"), wanted)
+        text = "before\n<!-- a:begin -->\nold\n<!-- a:end -->\nafter"
+        self.assertEqual(report.put(text, "new", "a"), text.replace("old", "new"))
         with self.assertRaises(ValueError):
-            report.put("no marks", "new")
+            report.put(text, "new", "b")
 
     def test_a_comparison_and_its_bar_are_shown(self) -> None:
         pairs = Pairs([at_rate(20.0)], [at_rate(10.0)])

@@ -79,9 +79,8 @@ def boot():
     control = take_control()
     sources = receive_sources(control)
     if not sources:
-        sys.exit(
-            0
-        )  # The server is gone: an end of file and an empty message are alike.
+        # The server is gone: an end of file and an empty message are alike.
+        sys.exit(0)
     if sys.version_info < OLDEST:
         refuse_old_python(control)
     sys.meta_path.insert(0, SentModules(sources))

@@ -14,10 +14,8 @@ from contextlib import suppress
 from typing import Any, Literal, NamedTuple, Union
 
 from .errors import ConfigurationError
+from .values import Mistake, Schema
 
-Schema = dict[str, Any]
-# A path such as ".tags[2]", and what is wrong there.
-Mistake = tuple[str, str]
 Read = Callable[[Any, str, list[Mistake]], Any]
 
 
@@ -30,34 +28,84 @@ class Check(NamedTuple):
 
 def check_of(annotation: Any, where: str) -> Check:
     """The check of a type; `where` names it in errors, such as "field x of Flower"."""
-    if annotation is Any:
-        return Check({}, lambda value, path, mistakes: value)
-    if annotation in _PLAIN:
-        return _PLAIN[annotation]
-    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
-        return _dataclass(annotation)
-    if isinstance(annotation, type) and hasattr(annotation, "__required_keys__"):
-        required = frozenset(annotation.__required_keys__)
-        return _fields(annotation.__name__, _hints(annotation), required, dict)
-    return _generic(annotation, where)
+    classes = _Classes()
+    schema, read = classes.check_of(annotation, where)
+    if classes.definitions:
+        schema = {**schema, "$defs": classes.definitions}
+    return Check(schema, read)
 
 
-def _generic(annotation: Any, where: str) -> Check:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Literal:
-        return _literal(arguments)
-    if origin is Union or origin is getattr(types, "UnionType", Union):
-        return _union([check_of(one, where) for one in arguments])
-    if annotation is list or origin in (list, Sequence):
-        return _list(check_of(arguments[0] if arguments else Any, where))
-    if annotation is dict or (
-        origin in (dict, Mapping) and arguments[:1] in ((), (str,))
-    ):
-        return _dict(check_of(arguments[1] if arguments else Any, where))
-    name = getattr(annotation, "__name__", annotation)
-    raise ConfigurationError(
-        f"{where} has the type {name}, which needs pydantic 2: pip install pydantic"
-    )
+@dataclasses.dataclass
+class _Class:
+    """A class whose fields are being looked at, or that is one of its own fields."""
+
+    name: str
+    is_recursive: bool = False
+    read: Read = dataclasses.field(init=False)
+
+    def reference(self) -> Check:
+        def read(value: Any, path: str, mistakes: list[Mistake]) -> Any:
+            return self.read(value, path, mistakes)
+
+        return Check({"$ref": f"#/$defs/{self.name}"}, read)
+
+
+class _Classes:
+    """Makes checks; schemas of classes that contain themselves become definitions."""
+
+    def __init__(self) -> None:
+        self.definitions: Schema = {}
+        self._classes: dict[type, _Class] = {}
+
+    def check_of(self, annotation: Any, where: str) -> Check:
+        if annotation is Any:
+            return Check({}, lambda value, path, mistakes: value)
+        if annotation in _PLAIN:
+            return _PLAIN[annotation]
+        if isinstance(annotation, type) and _has_fields(annotation):
+            return self._class(annotation)
+        return self._generic(annotation, where)
+
+    def _generic(self, annotation: Any, where: str) -> Check:
+        origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+        if origin is Literal:
+            return _literal(arguments)
+        if origin is Union or origin is getattr(types, "UnionType", Union):
+            return _union([self.check_of(one, where) for one in arguments])
+        if annotation is list or origin in (list, Sequence):
+            return _list(self.check_of(arguments[0] if arguments else Any, where))
+        if annotation is dict or (
+            origin in (dict, Mapping) and arguments[:1] in ((), (str,))
+        ):
+            return _dict(self.check_of(arguments[1] if arguments else Any, where))
+        name = getattr(annotation, "__name__", annotation)
+        raise ConfigurationError(
+            f"{where} has the type {name}, which needs pydantic 2: pip install pydantic"
+        )
+
+    def _class(self, cls: Any) -> Check:
+        if cls in self._classes:
+            self._classes[cls].is_recursive = True
+            return self._classes[cls].reference()
+        known = self._classes[cls] = _Class(self._free_name(cls))
+        fields = _dataclass if dataclasses.is_dataclass(cls) else _typed_dict
+        check = fields(cls, self)
+        if not known.is_recursive:
+            del self._classes[cls]
+            return check
+        known.read = check.read
+        self.definitions[known.name] = check.schema
+        return known.reference()
+
+    def _free_name(self, cls: type) -> str:
+        name = cls.__name__
+        while any(known.name == name for known in self._classes.values()):
+            name += "_"
+        return name
+
+
+def _has_fields(cls: type) -> bool:
+    return dataclasses.is_dataclass(cls) or hasattr(cls, "__required_keys__")
 
 
 def _scalar(schema: str, kind: str, accepts: Callable[[Any], bool], make: Any) -> Check:
@@ -145,7 +193,12 @@ def _dict(element: Check) -> Check:
     return Check({"type": "object", "additionalProperties": element.schema}, read)
 
 
-def _dataclass(cls: Any) -> Check:
+def _typed_dict(cls: Any, classes: _Classes) -> Check:
+    required = frozenset(cls.__required_keys__)
+    return _fields(_Object(cls.__name__, _hints(cls), required, dict), classes)
+
+
+def _dataclass(cls: Any, classes: _Classes) -> Check:
     taken = [field for field in dataclasses.fields(cls) if field.init]
     missing = dataclasses.MISSING
     required = frozenset(
@@ -155,7 +208,7 @@ def _dataclass(cls: Any) -> Check:
     )
     hints = _hints(cls)
     fields = {field.name: hints[field.name] for field in taken}
-    check = _fields(cls.__name__, fields, required, cls)
+    check = _fields(_Object(cls.__name__, fields, required, cls), classes)
 
     def read(value: Any, path: str, mistakes: list[Mistake]) -> Any:
         # A result is made already.
@@ -173,13 +226,19 @@ def _hints(cls: Any) -> dict[str, Any]:
         raise ConfigurationError(f"the types of {cls.__name__}: {error}") from None
 
 
-def _fields(
-    of: str, types: dict[str, Any], required: frozenset[str], make: Callable[..., Any]
-) -> Check:
-    """The check of an object with these fields; others that come are left out."""
+class _Object(NamedTuple):
+    """What a class says of JSON objects; fields that it does not know are left out."""
+
+    name: str
+    fields: dict[str, Any]
+    required: frozenset[str]
+    make: Callable[..., Any]
+
+
+def _fields(of: _Object, classes: _Classes) -> Check:
     checks = {
-        name: check_of(annotation, f"field {name} of {of}")
-        for name, annotation in types.items()
+        name: classes.check_of(annotation, f"field {name} of {of.name}")
+        for name, annotation in of.fields.items()
     }
 
     def read(value: Any, path: str, mistakes: list[Mistake]) -> Any:
@@ -191,17 +250,17 @@ def _fields(
         for name, check in checks.items():
             if name in value:
                 given[name] = check.read(value[name], f"{path}.{name}", mistakes)
-            elif name in required:
+            elif name in of.required:
                 mistakes.append((f"{path}.{name}", "Field required"))
         if len(mistakes) > before:
             return None
-        return _made(make, given, path, mistakes)
+        return _made(of.make, given, path, mistakes)
 
     schema = {
-        "title": of,
+        "title": of.name,
         "type": "object",
         "properties": {name: check.schema for name, check in checks.items()},
-        "required": [name for name in checks if name in required],
+        "required": [name for name in checks if name in of.required],
     }
     return Check(schema, read)
 

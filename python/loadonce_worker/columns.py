@@ -156,9 +156,7 @@ def _text_columns(head: Any, names: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def _text_of_steps(transformer: Any, indices: list[int]) -> Iterator[tuple[int, str]]:
-    for step in [step for _, step in getattr(transformer, "steps", [])] or [
-        transformer
-    ]:
+    for _, step in getattr(transformer, "steps", [("", transformer)]):
         categories = getattr(step, "categories_", None)
         if categories is None:
             continue

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +51,8 @@ class Found:
     inputs: list[Spec]
     outputs: list[Spec]
     exchange: MakeExchange
+    # Of the model itself; the pools of libraries have theirs.
+    use_threads: Callable[[int], None] = lambda threads: None
 
 
 def find(start: Start) -> Found:
@@ -71,17 +73,17 @@ def _of_estimator(start: Start) -> Found:
     description = f"{type(estimator).__name__} in {start.file.name}"
     inputs = _same_names(start.inputs, model.inputs, f"inputs of {description}")
     outputs = _same_names(start.outputs, model.outputs, f"outputs of {description}")
-    return _of_tensors(model, description, inputs, outputs)
+    found = _of_tensors(model, description, inputs, outputs)
+    return replace(found, use_threads=partial(pickled.use_threads, estimator))
 
 
 def _same_names(given: list[Spec], found: list[Spec], where: str) -> list[Spec]:
-    """What model.toml says, which must be of what the estimator has."""
-    if not given:
-        return found
+    """What the estimator has, each as model.toml says where that says something."""
+    said = {spec.name: spec for spec in given}
     names = [spec.name for spec in found]
-    if [spec.name for spec in given] != names:
+    if not set(said) <= set(names):
         raise ConfigurationError(f"{where} are {', '.join(names)}; see model.toml")
-    return given
+    return [said.get(spec.name, spec) for spec in found]
 
 
 def _of_code(start: Start) -> Found:
@@ -113,10 +115,10 @@ def _of_tensors(
 
 
 def _of_rows(model: Any, description: str) -> Found:
-    reader, writer = typed.reader_and_writer(model.predict, description)
-    row, result = rows.specs(reader, writer)
-    exchange = partial(rows.RowExchange, reader=reader, writer=writer)
-    return Found(model, description, "rows", [row], [result], exchange)
+    row, result = typed.row_and_result(model.predict, description)
+    taken, returned = rows.specs(row, result)
+    exchange = partial(rows.RowExchange, row=row, result=result)
+    return Found(model, description, "rows", [taken], [returned], exchange)
 
 
 def _import(file: Path) -> ModuleType:

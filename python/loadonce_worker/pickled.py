@@ -32,7 +32,8 @@ def read_estimator(file: Path, allow_version_skew: bool) -> Any:
             )
         _log.warning("%s: %s", file.name, text)
     _check_fitted(estimator, file)
-    _use_one_thread(estimator)
+    # Others would not survive the fork.
+    use_threads(estimator, 1)
     return estimator
 
 
@@ -85,14 +86,20 @@ def _check_fitted(estimator: Any, file: Path) -> None:
         raise ConfigurationError(f"{file.name} is not fitted: {error}") from None
 
 
-def _use_one_thread(estimator: Any) -> None:
-    """A pool of threads would not survive the fork; workers run beside each other."""
+def use_threads(estimator: Any, threads: int) -> None:
+    """Has an estimator, and all that are in it, run with so many threads."""
     for part in parts(estimator):
-        jobs = getattr(part, "n_jobs", None)
-        if jobs not in (None, 1):
-            part.n_jobs = 1
-            name = type(part).__name__
-            _log.info("n_jobs of %s was %s and is 1 here", name, jobs)
+        jobs = getattr(part, "n_jobs", threads)
+        if jobs not in (None, 1, threads):
+            text = "n_jobs of %s is %s in the file; 'threads' in model.toml sets it"
+            _log.info(text, type(part).__name__, jobs)
+        if (jobs or 1) != threads:
+            part.n_jobs = threads
+    if threads > 1:
+        import joblib  # noqa: PLC0415
+
+        # Some would start processes, which are slow to reach.
+        joblib.parallel_backend("threading", n_jobs=threads)
 
 
 def parts(estimator: Any) -> Iterator[Any]:

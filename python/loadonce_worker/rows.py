@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from . import elements, frames
 from .channel import Channel
 from .errors import AnswerError, RequestError, RowError
 from .frames import Header, Tensor
 from .signature import FREE, Spec
+from .values import Mistake, MistakesError, Type
 
-Schema = dict[str, Any]
-
-
-class RowReader(Protocol):
-    """Turns the JSON of rows into what predict() takes."""
-
-    schema: Schema | None
-
-    def read(self, texts: list[bytes]) -> list[Any]:
-        """The rows; raises `RequestError` where the model's types forbid them."""
-        ...
+# The most mistakes that one request is told of.
+_MOST_MISTAKES = 20
+_LONGEST_MISTAKE = 1000
 
 
-class ResultWriter(Protocol):
-    """Turns results into JSON."""
-
-    schema: Schema | None
-
-    def write(self, results: Sequence[Any]) -> list[bytes]:
-        """The JSON of each; raises `AnswerError` where there is none."""
-        ...
-
-
-def specs(reader: RowReader, writer: ResultWriter) -> tuple[Spec, Spec]:
+def specs(row: Type, result: Type) -> tuple[Spec, Spec]:
     """The signature of a model of rows."""
     return (
-        Spec("rows", "BYTES", (FREE,), json=True, schema=reader.schema),
-        Spec("predictions", "BYTES", (FREE,), json=True, schema=writer.schema),
+        Spec("rows", "BYTES", (FREE,), json=True, schema=row.row_schema),
+        Spec("predictions", "BYTES", (FREE,), json=True, schema=result.result_schema),
     )
 
 
 class RowExchange:
     """Turns frames into rows, and results into frames."""
 
-    def __init__(
-        self, channel: Channel, reader: RowReader, writer: ResultWriter
-    ) -> None:
+    def __init__(self, channel: Channel, row: Type, result: Type) -> None:
         self._channel = channel
-        self._reader = reader
-        self._writer = writer
+        self._row = row
+        self._result = result
         self._rows = 0
 
     def read(self, header: Header) -> list[Any]:
@@ -65,7 +44,7 @@ class RowExchange:
         data = self._channel.buffer_of(tensor)[tensor.offset : end]
         texts = elements.unpack(data, tensor.shape)
         self._rows = len(texts)
-        return self._reader.read(texts)
+        return _read(self._row, texts)
 
     def answer(self, run: int, returned: Any) -> None:
         """Checks what predict() returned, and sends it."""
@@ -74,7 +53,7 @@ class RowExchange:
             raise AnswerError(
                 f"predict returned {len(results)} results for {self._rows} rows"
             )
-        data = elements.pack(self._writer.write(results))
+        data = elements.pack(_write(self._result, results))
         # Rows are copies, so an answer may take their place in the arena.
         place, begin, buffer = frames.ARENA, 0, self._channel.arena
         if frames.fit_inline([len(data)]):
@@ -102,74 +81,41 @@ def _as_list(returned: Any) -> Sequence[Any]:
     )
 
 
-class PlainReader:
-    """Rows without a type: whatever JSON can say."""
-
-    schema: Schema | None = None
-
-    def read(self, texts: list[bytes]) -> list[Any]:
-        try:
-            return [parse(text) for text in texts]
-        except ValueError:
-            raise _not_json(texts) from None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
-
-
-def parse(text: bytes) -> Any:
-    """The value of a row; a ValueError where its bytes are not JSON."""
+def _read(row: Type, texts: list[bytes]) -> list[Any]:
     try:
-        return _DECODER.decode(text.decode())
-    except RecursionError:
-        raise ValueError("JSON that is nested too deep") from None
+        return [row.read(text) for text in texts]
+    except MistakesError:
+        raise _request_error(row, texts) from None
 
 
-def _not_json(texts: list[bytes]) -> RequestError:
-    for row, text in enumerate(texts):
-        try:
-            parse(text)
-        except ValueError as error:  # noqa: PERF203
-            wrong = RowError(row, "", f"Invalid JSON: {error}")
-            return RequestError(f"row {row}: {wrong.message}", [wrong])
-    return RequestError("the rows are not JSON")
+def _request_error(row: Type, texts: list[bytes]) -> RequestError:
+    """All that is wrong in a request."""
+    mistakes = [_mistakes_in(row, text) for text in texts]
+    errors = [
+        RowError(number, path, message[:_LONGEST_MISTAKE])
+        for number, found in enumerate(mistakes)
+        for path, message in found
+    ]
+    number, path, message = errors[0]
+    wrong = sum(map(bool, mistakes))
+    text = f"{wrong} of {len(texts)} rows are not what the model takes; "
+    where = f"row {number}, {path}" if path else f"row {number}"
+    return RequestError(f"{text}{where}: {message}", errors[:_MOST_MISTAKES])
 
 
-class PlainWriter:
-    """Results without a type."""
-
-    schema: Schema | None = None
-
-    def write(self, results: Sequence[Any]) -> list[bytes]:
-        return [encode_result(row, result) for row, result in enumerate(results)]
-
-
-def _plain(value: Any) -> Any:
-    """What stands in JSON for a value that the encoder does not know."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    if dataclasses.is_dataclass(value):
-        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
-    raise TypeError(f"a {type(value).__name__} is not JSON")
-
-
-_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
-)
-
-
-def encode_result(row: int, result: Any) -> bytes:
-    """The JSON of a result; what numpy, pydantic and dataclasses make is taken too."""
+def _mistakes_in(row: Type, text: bytes) -> list[Mistake]:
     try:
-        return _ENCODER.encode(result).encode()
-    except TypeError as error:
-        raise AnswerError(f"the result of row {row}: {error}") from None
-    except ValueError as error:
-        reason = "NaN is not JSON" if "Out of range" in str(error) else str(error)
-        raise AnswerError(f"the result of row {row}: {reason}") from None
+        row.read(text)
+    except MistakesError as error:
+        return error.mistakes
+    return []
+
+
+def _write(result: Type, values: Sequence[Any]) -> list[bytes]:
+    texts = []
+    for row, value in enumerate(values):
+        try:
+            texts.append(result.write(value))
+        except MistakesError as error:  # noqa: PERF203
+            raise AnswerError(f"the result of row {row}: {error}") from None
+    return texts

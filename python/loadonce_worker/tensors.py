@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy
 
-from . import elements, frames
+from . import elements, frames, values
 from .channel import Channel
 from .errors import AnswerError
 from .frames import Header, Tensor
@@ -235,7 +235,7 @@ def _bytes(name: str, array: Array) -> list[bytes]:
     encoded = []
     for index, element in enumerate(array.ravel().tolist()):
         if isinstance(element, str):
-            encoded.append(element.encode())
+            encoded.append(_encoded(name, index, element))
         elif isinstance(element, (bytes, bytearray)):
             encoded.append(bytes(element))
         else:
@@ -244,6 +244,14 @@ def _bytes(name: str, array: Array) -> list[bytes]:
                 f"{type(element).__name__}, expected str or bytes"
             )
     return encoded
+
+
+def _encoded(name: str, index: int, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        wrong = values.not_utf8(error)
+        raise AnswerError(f"output '{name}': element {index}: {wrong}") from None
 
 
 def _wrong_names(expected: Sequence[Spec], returned: Mapping[str, Any]) -> str:

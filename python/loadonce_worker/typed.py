@@ -5,52 +5,14 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from . import checks
-from .checks import Mistake
-from .errors import AnswerError, ConfigurationError, RequestError, RowError
-from .rows import (
-    PlainReader,
-    PlainWriter,
-    ResultWriter,
-    RowReader,
-    Schema,
-    encode_result,
-    parse,
-)
-
-# The most mistakes that one request is told of.
-_MOST_MISTAKES = 20
-_LONGEST_MISTAKE = 1000
+from .errors import ConfigurationError
+from .values import AnyType, Mistake, MistakesError, Type
 
 
-class MistakesError(Exception):
-    """A value that is not of its type."""
-
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = list(mistakes)
-        super().__init__("; ".join(f"{path}: {text}" for path, text in self.mistakes))
-
-
-class Type(Protocol):
-    """One type of rows or results. What is not of it raises `MistakesError`."""
-
-    row_schema: Schema
-    result_schema: Schema
-
-    def read(self, text: bytes) -> Any:
-        """The value that JSON stands for."""
-        ...
-
-    def write(self, row: int, value: Any) -> bytes:
-        """The JSON of a value."""
-        ...
-
-
-def reader_and_writer(
-    predict: Callable[..., Any], description: str
-) -> tuple[RowReader, ResultWriter]:
+def row_and_result(predict: Callable[..., Any], description: str) -> tuple[Type, Type]:
     """Reads the annotations of predict(); what has none is plain JSON."""
     parameters = list(inspect.signature(predict).parameters.values())
     if not parameters:
@@ -65,10 +27,8 @@ def reader_and_writer(
         )
     result = _element(hints.get("return", Any))
     return (
-        PlainReader() if row is Any else TypedReader(_type(row, description)),
-        PlainWriter()
-        if result in (Any, None)
-        else TypedWriter(_type(result, description)),
+        _type(row, description),
+        _type(Any if result is None else result, description),
     )
 
 
@@ -92,6 +52,8 @@ def _element(annotation: Any) -> Any:
 
 
 def _type(annotation: Any, description: str) -> Type:
+    if annotation is Any:
+        return AnyType()
     try:
         from pydantic import TypeAdapter  # noqa: PLC0415
     except ImportError:
@@ -106,59 +68,6 @@ def _type(annotation: Any, description: str) -> Type:
         raise ConfigurationError(text) from error
 
 
-class TypedReader:
-    """Rows of a type; all that is wrong in a request is told at once."""
-
-    def __init__(self, row: Type) -> None:
-        self._type = row
-        self.schema: Schema | None = row.row_schema
-
-    def read(self, texts: list[bytes]) -> list[Any]:
-        try:
-            return [self._type.read(text) for text in texts]
-        except MistakesError:
-            raise _request_error(self._type, texts) from None
-
-
-def _request_error(row: Type, texts: list[bytes]) -> RequestError:
-    mistakes = [_mistakes_in(row, text) for text in texts]
-    errors = [
-        RowError(number, path, message[:_LONGEST_MISTAKE])
-        for number, found in enumerate(mistakes)
-        for path, message in found
-    ]
-    number, path, message = errors[0]
-    where = f"row {number}, {path}" if path else f"row {number}"
-    wrong = sum(map(bool, mistakes))
-    text = f"{wrong} of {len(texts)} rows are not what the model takes; "
-    return RequestError(f"{text}{where}: {message}", errors[:_MOST_MISTAKES])
-
-
-def _mistakes_in(row: Type, text: bytes) -> list[Mistake]:
-    try:
-        row.read(text)
-    except MistakesError as error:
-        return error.mistakes
-    return []
-
-
-class TypedWriter:
-    """Results of a type."""
-
-    def __init__(self, result: Type) -> None:
-        self._type = result
-        self.schema: Schema | None = result.result_schema
-
-    def write(self, results: Sequence[Any]) -> list[bytes]:
-        return [self._write(row, result) for row, result in enumerate(results)]
-
-    def _write(self, row: int, result: Any) -> bytes:
-        try:
-            return self._type.write(row, result)
-        except MistakesError as error:
-            raise AnswerError(f"the result of row {row}: {error}") from None
-
-
 class PydanticType:
     """A type as pydantic understands it."""
 
@@ -170,12 +79,16 @@ class PydanticType:
     def read(self, text: bytes) -> Any:
         return self._valid(self._adapter.validate_json, text)
 
-    def write(self, row: int, value: Any) -> bytes:
+    def write(self, value: Any) -> bytes:
         valid = self._valid(self._adapter.validate_python, value)
-        text: bytes = self._adapter.dump_json(valid)
+        try:
+            text: bytes = self._adapter.dump_json(valid)
+        except ValueError:
+            # Such as half of a surrogate pair, which is found below.
+            text = b"null"
         if b"null" in text:
             # Among what pydantic writes so are NaN and the infinities.
-            return encode_result(row, self._adapter.dump_python(valid, mode="json"))
+            return AnyType().write(self._adapter.dump_python(valid, mode="json"))
         return text
 
     def _valid(self, validate: Callable[[Any], Any], value: Any) -> Any:
@@ -197,7 +110,7 @@ def _path(location: Iterable[int | str]) -> str:
     )
 
 
-class CheckedType:
+class CheckedType(AnyType):
     """A type that is checked here."""
 
     def __init__(self, annotation: Any, description: str) -> None:
@@ -206,14 +119,10 @@ class CheckedType:
         self.row_schema = self.result_schema = check.schema
 
     def read(self, text: bytes) -> Any:
-        try:
-            value = parse(text)
-        except ValueError as error:
-            raise MistakesError([("", str(error))]) from None
-        return self._valid(value)
+        return self._valid(super().read(text))
 
-    def write(self, row: int, value: Any) -> bytes:
-        return encode_result(row, self._valid(value))
+    def write(self, value: Any) -> bytes:
+        return super().write(self._valid(value))
 
     def _valid(self, value: Any) -> Any:
         mistakes: list[Mistake] = []

@@ -89,8 +89,10 @@ def _serve(task: Task, origin: Origin) -> int:
             threads.set_environment(task.threads)
             loaded = loading.load(origin.start, task.threads)
             ready["loaded"] = loaded.report
-        else:
+        if task.threads > 1:
+            # The template has left all of them at one.
             threads.limit_pools(task.threads)
+            loaded.found.use_threads(task.threads)
         process.reseed()
         loading.call(loaded.found.model, "start_worker")
     except BaseException as error:

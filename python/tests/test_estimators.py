@@ -1,9 +1,10 @@
 """Pickled estimators: their answers are the library's own, bit for bit."""
 
+import importlib
 import inspect
 import pickle
+import sys
 import warnings
-from pathlib import Path
 
 import joblib
 import numpy
@@ -257,6 +258,18 @@ def test_columns_of_several_datatypes(serve):
     assert "unknown categories" in refused.text["message"]
 
 
+def test_model_toml_says_some_inputs_otherwise(load, tmp_path):
+    file = tmp_path / "model.pkl"
+    file.write_bytes(pickle.dumps(GaussianNB().fit(IRIS, SPECIES)))
+    x = {"name": "x", "datatype": "FP32", "shape": [-1, 4]}
+    template = load(file, inputs=[x])
+    assert template.loaded["inputs"] == [x]
+    assert [spec["name"] for spec in template.loaded["outputs"]] == [
+        "label",
+        "probabilities",
+    ]
+
+
 def test_columns_by_name_of_one_datatype(serve):
     table = frame()[["age", "income"]]
     scaler = ColumnTransformer([("numbers", StandardScaler(), ["income", "age"])])
@@ -302,18 +315,47 @@ def test_values_that_the_estimator_refuses_are_the_callers(serve):
     assert worker.predict(IRIS)
 
 
-def test_threads_of_estimators_are_one(serve):
-    forest = RandomForestClassifier(5, n_jobs=-1)
-    model = make_pipeline(StandardScaler(), forest).fit(IRIS, SPECIES)
-    template = serve(model)
+CROWD = """
+import os
+import threading
+
+import joblib
+import numpy
+from sklearn.base import BaseEstimator
+
+class Crowd(BaseEstimator):
+    def __init__(self, n_jobs=None):
+        self.n_jobs = n_jobs
+
+    def fit(self, x, y):
+        self.fitted_ = True
+        return self
+
+    def predict(self, x):
+        # All wait for each other, so they are there at once.
+        jobs = self.n_jobs or 1
+        together = threading.Barrier(jobs, timeout=10)
+
+        def job():
+            together.wait()
+            return os.getpid(), threading.get_ident()
+
+        seen = joblib.Parallel(self.n_jobs)(joblib.delayed(job)() for _ in range(jobs))
+        return numpy.full(len(x), len(set(seen)))
+"""
+
+
+@pytest.mark.parametrize("jobs", [None, -1])
+def test_estimators_have_the_threads_of_a_run(serve, tmp_path, monkeypatch, jobs):
+    (tmp_path / "crowd.py").write_text(CROWD)
+    monkeypatch.syspath_prepend(tmp_path)
+    crowd = importlib.import_module("crowd").Crowd(jobs)
+    template = serve(make_pipeline(StandardScaler(), crowd).fit(IRIS, SPECIES))
     assert template.loaded["threads"] == 1
-    worker = template.worker()
-    worker.predict(IRIS)
-    assert len(list(open_tasks(worker.pid))) == 1
-
-
-def open_tasks(pid):
-    return Path(f"/proc/{pid}/task").iterdir()
+    for budget in (1, 2):
+        worker = template.worker(threads=budget)
+        assert set(worker.predict(IRIS)[0]) == {budget}
+    monkeypatch.delitem(sys.modules, "crowd")
 
 
 @pytest.mark.parametrize(

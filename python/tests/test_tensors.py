@@ -159,6 +159,22 @@ def test_answers_that_break_the_signature(load, returned, message):
         assert frame.text["traceback"] == ""
 
 
+@pytest.mark.parametrize(
+    ("element", "message"),
+    [
+        ("'\\ud800'", "element 1: expected whole characters, got '\\ud800'"),
+        ("1.5", "element 1 is of type float, expected str or bytes"),
+    ],
+)
+def test_elements_that_are_no_text(load, element, message):
+    source = ECHO.replace('inputs["x"]', f"['a', {element}]")
+    source = source.replace('{"y": ("FP32"', '{"y": ("BYTES"')
+    frame = load(source).worker().run(tensor(numpy.zeros(3, "f4")))
+    assert frame.kind == FAILED
+    assert frame.text["message"].startswith(f"output 'y': {message}")
+    assert frame.text["traceback"] == ""
+
+
 def test_integers_are_cast_only_where_they_fit(load):
     template = load(
         """

@@ -27,6 +27,10 @@ LOOKS = [
 ]
 # Markup that says so if it is ever taken for markup.
 HOSTILE = "<img src=x onerror=\"document.title='taken'\">"
+ECHO = """class Model:
+    def predict(self, rows):
+        return rows
+"""
 FORMATS = "[...document.querySelectorAll('fieldset label')]"
 
 
@@ -204,6 +208,30 @@ def one_model_failed(screenshots: Path) -> None:
     print("  with --keep-going, the page says which model failed, and why")
 
 
+def memory_is_shown(screenshots: Path) -> None:
+    """What the workers of a model take, and why each has a copy, where it has."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, preload in (("shared", "true"), ("copied", "false")):
+            folder = Path(temporary) / name
+            folder.mkdir()
+            (folder / "model.py").write_text(ECHO)
+            (folder / "model.toml").write_text(f"workers = 2\npreload = {preload}\n")
+        with Server(temporary, "--port", "0") as server, Browser() as browser:
+            address = server.address()
+            server.wait_for_line("ready after")
+            for name, copies in (("shared", "1 copy of"), ("copied", "2 copies of")):
+                open_model(browser, address, name)
+                browser.value("document.querySelector('.memory').open = true")
+                says(text(browser, ".facts"), copies)
+                parts = ("2 workers share", "private PSS", "no worker was lost")
+                says(text(browser, ".memory"), *parts)
+                is_shown(browser, f"memory-{name}", screenshots)
+            says(text(browser, ".memory"), "preload = false in model.toml")
+            expect(not browser.complaints, f"the console says {browser.complaints}")
+            server.stop()
+    print("  what the workers of a model take is shown")
+
+
 def names_are_never_markup() -> None:
     """The names of models, columns and classes come from files of users."""
     name = HOSTILE.replace("/", "")
@@ -245,6 +273,7 @@ def main() -> int:
             the_browser_is_heard()
             all_is_well(kept or Path(temporary))
             one_model_failed(kept or Path(temporary))
+            memory_is_shown(kept or Path(temporary))
             names_are_never_markup()
     except (CheckError, subprocess.TimeoutExpired) as error:
         print(f"FAILED: {error}", file=sys.stderr)

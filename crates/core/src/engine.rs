@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::{LoadError, RunError};
+use crate::ledger::Memory;
 use crate::progress::Progress;
 use crate::request::SharedRun;
 use crate::spec::ModelSpec;
@@ -34,8 +35,10 @@ pub trait Model: Send + Sync {
     /// How many runs may be under way at once.
     fn contract(&self) -> Contract;
 
-    /// What the weights take in memory.
-    fn footprint(&self) -> Footprint;
+    /// What the model takes in memory, as it is when this is called. Of processes of the model's own it is read from the
+    /// kernel, which may take milliseconds; an engine in the server's process tells the weights that it counted while
+    /// loading ([`Memory::in_process`]).
+    fn memory(&self) -> Memory;
 
     /// Threads that one run keeps busy, the caller's included.
     fn run_threads(&self) -> usize {
@@ -77,15 +80,6 @@ pub enum Contract {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown contract '{0}', expected 'shared' or 'exclusive'")]
 pub struct UnknownContract(pub String);
-
-/// Memory that a loaded model takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Footprint {
-    /// Sets of the weights in physical memory.
-    pub copies: usize,
-    /// Bytes of one set in the form that runs, as the engine counted them while loading.
-    pub weight_bytes: u64,
-}
 
 /// Inputs of one run, in the order of the signature.
 #[derive(Clone, Debug, PartialEq)]

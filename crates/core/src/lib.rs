@@ -34,6 +34,7 @@ pub mod signature;
 pub mod request;
 pub mod engine;
 pub mod error;
+pub mod ledger;
 pub mod progress;
 pub mod sample;
 pub mod spec;
@@ -42,13 +43,16 @@ pub mod loader;
 mod budget;
 mod queue;
 mod running;
+pub mod plan;
 pub mod registry;
+pub mod trial;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use self::budget::Budget;
-pub use self::engine::{Batch, Contract, Engine, Footprint, Model, Outputs, Session};
+pub use self::engine::{Batch, Contract, Engine, Model, Outputs, Session};
 pub use self::error::{ErrorKind, InferError, LoadError, LoadErrorKind, LookupError, RowFault, RunError};
+pub use self::ledger::Memory;
 pub use self::progress::Progress;
 pub use self::queue::QueueLoad;
 pub use self::registry::Registry;

@@ -1,7 +1,7 @@
 //! A loaded model that answers: its owner, and the handle that requests go through.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,27 @@ use tokio::time::error::Elapsed;
 use tracing::Span;
 
 use crate::budget::Budget;
-use crate::engine::{Batch, Model, Session};
+use crate::engine::{Batch, Contract, Model, Session};
 use crate::error::{InferError, LoadError, LoadErrorKind, RunError};
+use crate::ledger::Memory;
 use crate::queue::{Answer, Job, Queue, QueueLoad, Refused, Rules, Sharing, Worker, unless_ended};
 use crate::request::{InferRequest, InferResponse, NamedTensor, Timing};
 use crate::sample::Example;
 use crate::signature::Signature;
 use crate::spec::ModelSpec;
 use crate::status::{Component, Stage};
+use crate::trial::Subject;
+
+/// Between two looks at whether a model that was replaced is still asked.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The owner of a loaded model and its sessions' threads. Dropping it finishes what waits and unloads the model.
 pub struct RunningModel {
     handle: ModelHandle,
     threads: Vec<JoinHandle<()>>,
     component: Arc<Component>,
+    model: Arc<dyn Model>,
+    contract: Contract,
 }
 
 /// The way to a loaded model; cheap to clone.
@@ -43,6 +50,8 @@ struct Inner {
     /// Of requests that name none.
     priority: NonZeroU32,
     queue: Arc<Queue>,
+    /// Its sessions' threads own it: a handle keeps no model in memory.
+    model: Weak<dyn Model>,
 }
 
 /// What makes a model answer, once it is loaded and has proven itself.
@@ -50,6 +59,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) spec: &'a ModelSpec,
     pub(crate) engine: &'static str,
     pub(crate) model: Arc<dyn Model>,
+    pub(crate) contract: Contract,
     pub(crate) signature: Arc<Signature>,
     pub(crate) example: Option<Example>,
     pub(crate) sessions: Vec<Box<dyn Session>>,
@@ -59,14 +69,15 @@ pub(crate) struct Parts<'a> {
 
 impl RunningModel {
     pub(crate) fn start(parts: Parts<'_>, component: Arc<Component>) -> Result<Self, LoadError> {
-        let Parts { spec, engine, model, signature, example, sessions, sharing, budget } = parts;
+        let Parts { spec, engine, model, contract, signature, example, sessions, sharing, budget } = parts;
         let rules = Rules { capacity: spec.limits.queue, sharing, direct: !model.may_block() };
         let threads = sessions.len();
         let queue = Arc::new(Queue::new(rules, sessions));
+        let for_handle = Arc::downgrade(&model);
         let worker = Arc::new(Worker {
             queue: Arc::clone(&queue),
             share: budget.share(model.run_threads()),
-            model,
+            model: Arc::clone(&model),
             signature: Arc::clone(&signature),
             component: Arc::clone(&component),
         });
@@ -80,8 +91,9 @@ impl RunningModel {
             timeout: spec.limits.timeout,
             priority: spec.limits.priority,
             queue,
+            model: for_handle,
         }));
-        let mut running = Self { handle, threads: Vec::with_capacity(threads), component };
+        let mut running = Self { handle, threads: Vec::with_capacity(threads), component, model, contract };
         for _ in 0..threads {
             running.threads.push(spawn(&worker, &spec.name)?);
         }
@@ -93,6 +105,24 @@ impl RunningModel {
         self.handle.clone()
     }
 
+    /// The model as a trial sees it: with sessions of its own beside those that serve.
+    pub fn subject(&self) -> Subject {
+        Subject {
+            model: Arc::clone(&self.model),
+            signature: Arc::clone(&self.handle.0.signature),
+            contract: self.contract,
+            sessions: self.threads.len(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.handle.name()
+    }
+
+    pub(crate) fn component(&self) -> &Arc<Component> {
+        &self.component
+    }
+
     /// Says that the model answers; only the loader knows when that is true.
     pub(crate) fn claim_ready(&self) {
         self.component.enter(Stage::Ready);
@@ -101,6 +131,24 @@ impl RunningModel {
     /// Takes no more requests, answers those that wait, and unloads the model. Blocks until that is done.
     pub fn stop(self) {
         drop(self);
+    }
+
+    /// The same once nobody has a handle any more, so that no request finds the model gone; requests hold theirs no longer
+    /// than they may take.
+    pub(crate) async fn retire(self) {
+        let unasked = async {
+            while Arc::strong_count(&self.handle.0) > 1 {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let _ = tokio::time::timeout(self.handle.0.timeout, unasked).await;
+        let (done, unloaded) = oneshot::channel::<()>();
+        let unload = move || drop((self, done));
+        if let Err(error) = std::thread::Builder::new().name("unload".to_owned()).spawn(unload) {
+            tracing::warn!(%error, "cannot start a thread to unload a model");
+        }
+        // An error is the sign: nothing is ever sent.
+        let _ = unloaded.await;
     }
 }
 
@@ -155,6 +203,11 @@ impl ModelHandle {
     /// How much the model has to do now.
     pub fn load(&self) -> QueueLoad {
         self.0.queue.load()
+    }
+
+    /// What the model takes in memory now; none once it is unloaded. Reads from the kernel, which may take milliseconds.
+    pub fn memory(&self) -> Option<Memory> {
+        self.0.model.upgrade().map(|model| model.memory())
     }
 
     /// Why the model answers no more, if it does not.

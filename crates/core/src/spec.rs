@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{LoadError, LoadErrorKind};
 use crate::progress::Progress;
 use crate::sample::{NoSamples, SampleSource};
-use crate::{Contract, FillValue, Signature, TensorSpec};
+use crate::{Contract, Dim, FillValue, Signature, TensorSpec};
 
 /// A declared model.
 #[derive(Clone, Debug)]
@@ -32,6 +32,9 @@ pub struct ModelSpec {
     pub contract: Option<Contract>,
     /// Options of the engine, by key; an engine refuses those that it does not have.
     pub options: BTreeMap<String, String>,
+    /// Inputs and outputs whose dtype and axes the operator says. A model that has a signature of its own must have these in
+    /// it; one that has none gets them from here.
+    pub declared: Signature,
     /// Names of an input's columns, by input.
     pub columns: BTreeMap<String, Vec<String>>,
     /// What stands for missing values, by input.
@@ -129,6 +132,7 @@ impl ModelSpec {
             engine: None,
             contract: None,
             options: BTreeMap::new(),
+            declared: Signature::default(),
             columns: BTreeMap::new(),
             missing: BTreeMap::new(),
             labels: BTreeMap::new(),
@@ -146,9 +150,16 @@ impl ModelSpec {
     }
 
     /// The engine's signature with the declared columns, fill values and labels; a name, count or value that does not
-    /// fit is an error.
+    /// fit is an error, and so is a dtype or a shape that is another one than was declared.
     pub fn annotate(&self, signature: &Signature) -> Result<Signature, LoadError> {
         let mut signature = signature.clone();
+        for expected in &self.declared.inputs {
+            expected.check_same(declared(("inputs", "datatype"), &mut signature.inputs, &expected.name)?, "inputs")?;
+        }
+        for expected in &self.declared.outputs {
+            expected
+                .check_same(declared(("outputs", "datatype"), &mut signature.outputs, &expected.name)?, "outputs")?;
+        }
         for (name, columns) in &self.columns {
             let spec = declared(("inputs", "columns"), &mut signature.inputs, name)?;
             check_width("inputs", "columns", spec, columns.len())?;
@@ -181,6 +192,27 @@ fn declared<'a>(
     Ok(spec)
 }
 
+impl TensorSpec {
+    /// Refuses a model that has another dtype or other axes than these, which the operator said.
+    fn check_same(&self, own: &Self, table: &str) -> Result<(), LoadError> {
+        let is_so = |said: &Dim, own: &Dim| match (said, own) {
+            (Dim::Fixed(said), Dim::Fixed(own)) => said == own,
+            (Dim::Dynamic(_), Dim::Dynamic(_)) => true,
+            _ => false,
+        };
+        let are_axes_so = self.dims.as_ref().zip(own.dims.as_ref()).is_none_or(|(said, own)| {
+            said.len() == own.len() && said.iter().zip(own).all(|(said, own)| is_so(said, own))
+        });
+        if self.dtype == own.dtype && are_axes_so {
+            return Ok(());
+        }
+        let name = &self.name;
+        let detail = format!("model.toml says {self} in [{table}.{name}], but '{name}' is {own}");
+        Err(LoadError::new(LoadErrorKind::Configuration, detail)
+            .advise("correct 'datatype' and 'shape', or remove them: the model says what it has"))
+    }
+}
+
 fn undeclared(table: &str, name: &str) -> LoadError {
     LoadError::new(
         LoadErrorKind::Configuration,
@@ -191,7 +223,7 @@ fn undeclared(table: &str, name: &str) -> LoadError {
 
 fn check_width(table: &str, key: &str, spec: &TensorSpec, count: usize) -> Result<(), LoadError> {
     match spec.dims.as_deref().and_then(<[_]>::last) {
-        Some(crate::Dim::Fixed(width)) if *width != count => {
+        Some(Dim::Fixed(width)) if *width != count => {
             let name = &spec.name;
             let detail = format!("model.toml names {count} {key} in [{table}.{name}], but '{name}' is {spec}");
             Err(LoadError::new(LoadErrorKind::Configuration, detail))
@@ -273,7 +305,8 @@ impl fmt::Debug for ModelFile {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
+/// A digest as text: two lower-case hexadecimal digits a byte, as in the checksums of `model.toml`.
+pub fn hex(digest: &[u8]) -> String {
     digest.iter().fold(String::with_capacity(digest.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -358,6 +391,25 @@ mod tests {
         assert_eq!(annotate("y", &["a", "b"]).unwrap_err().kind(), LoadErrorKind::Configuration);
         let error = annotate("x", &["a"]).unwrap_err();
         assert_eq!(error.detail(), "model.toml names 1 columns in [inputs.x], but 'x' is FP32 [?,2]");
+    }
+
+    #[test]
+    fn what_is_declared_must_be_so() {
+        let own = Signature {
+            inputs: vec![TensorSpec::new("x", DType::Fp32, [Dim::named("n"), Dim::Fixed(2)])],
+            outputs: vec![],
+        };
+        let annotate = |said: TensorSpec| {
+            let mut spec = ModelSpec::new("m", "m.onnx");
+            spec.declared.inputs.push(said);
+            spec.annotate(&own).map_err(|error| error.detail().to_owned())
+        };
+        assert!(annotate(TensorSpec::new("x", DType::Fp32, [Dim::ANY, Dim::Fixed(2)])).is_ok());
+        assert!(annotate(TensorSpec { dims: None, ..TensorSpec::new("x", DType::Fp32, []) }).is_ok());
+        let wrong = annotate(TensorSpec::new("x", DType::Fp32, [Dim::ANY, Dim::Fixed(3)])).unwrap_err();
+        assert_eq!(wrong, "model.toml says FP32 [?,3] in [inputs.x], but 'x' is FP32 [n,2]");
+        assert!(annotate(TensorSpec::new("x", DType::Fp64, [Dim::ANY, Dim::Fixed(2)])).is_err());
+        assert!(annotate(TensorSpec::new("y", DType::Fp32, [])).unwrap_err().contains("[inputs.y]"));
     }
 
     #[test]

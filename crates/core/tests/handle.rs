@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use loadonce_core::testing::{FakeEngine, Script, TRIGGER_FAIL, TRIGGER_LOSE_ROW, TRIGGER_PANIC, TRIGGER_WAIT};
-use loadonce_core::{ErrorKind, InferError, InferRequest, QueueLoad, RunError};
+use loadonce_core::{ErrorKind, InferError, InferRequest, Memory, QueueLoad, RunError};
 
 use crate::support::{in_time, request, single, tensor, wrong_dtype};
 
@@ -33,6 +33,14 @@ async fn a_request_is_answered_with_its_id() {
     assert_eq!(response.id.as_deref(), Some("7"));
     assert_eq!(response.outputs[0].name, "y");
     assert_eq!(response.outputs[0].tensor, tensor(&[[2.0, 4.0], [6.0, 8.0]]));
+}
+
+#[tokio::test]
+async fn a_model_says_what_it_takes_until_it_is_unloaded() {
+    let (_house, models, handle) = single(&FakeEngine::new(Script { bytes: 7, ..Script::default() }), 4).await;
+    assert_eq!(handle.memory(), Some(Memory::in_process(7)));
+    drop(models);
+    assert_eq!(handle.memory(), None);
 }
 
 #[tokio::test]

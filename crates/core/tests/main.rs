@@ -6,5 +6,6 @@ mod batching;
 mod budget;
 mod handle;
 mod loading;
+mod reloading;
 mod rows;
 mod support;

@@ -37,4 +37,4 @@ pub use loadonce_lifespan as lifespan;
 pub use loadonce_server as server;
 
 pub use self::engines::InstalledEngines;
-pub use self::loading::load_models;
+pub use self::loading::{load_models, load_serving};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use loadonce_core::ModelSpec;
-use loadonce_core::loader::{Declared, Engines, LoadOptions, Loading};
+use loadonce_core::loader::{Declared, Engines, LoadOptions, Loading, Serving};
 use loadonce_core::registry::Registry;
 use loadonce_lifespan::{Startup, StartupError};
 
@@ -18,15 +18,29 @@ pub async fn load_models(
     engines: &Arc<dyn Engines>,
     options: LoadOptions,
 ) -> Result<Registry, StartupError> {
+    Ok(load_serving(startup, specs, engines, options).await?.registry())
+}
+
+/// The same, for who wants to load one of them anew later.
+///
+/// # Errors
+/// As of [`load_models`].
+pub async fn load_serving(
+    startup: &Startup,
+    specs: Vec<ModelSpec>,
+    engines: &Arc<dyn Engines>,
+    options: LoadOptions,
+) -> Result<Arc<Serving>, StartupError> {
     let declare = |spec: ModelSpec| Declared { component: startup.declare(&spec.name), spec };
     let declared = specs.into_iter().map(declare).collect();
-    let models = Loading::start(declared, engines, startup.status(), options)?.finish().await?;
-    let registry = Registry::new(&models);
+    let models = Loading::start(declared, engines, startup.status(), options.clone())?.finish().await?;
+    let serving = Arc::new(Serving::new(models, Arc::clone(engines), startup.status(), options));
+    let owner = Arc::clone(&serving);
     startup.on_stop("models", move || async move {
         // Unloading joins the sessions' threads, which may be busy.
-        if tokio::task::spawn_blocking(move || drop(models)).await.is_err() {
+        if tokio::task::spawn_blocking(move || owner.stop()).await.is_err() {
             tracing::error!("unloading the models panicked");
         }
     });
-    Ok(registry)
+    Ok(serving)
 }

@@ -76,11 +76,13 @@ fn origins_are_a_list_in_the_file_and_a_line_elsewhere() {
 fn json_messages_are_one_object_a_line() {
     let folder = Folder::new();
     folder.iris("iris");
-    let ended = run(["check", "--log", "json", folder.path().to_str().unwrap()]);
+    let ended = run(["check", "--log", "json", "--time", "100ms", folder.path().to_str().unwrap()]);
     assert_eq!(ended.code, Some(0));
     let events: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ready = events.iter().find(|event| event["message"] == "model ready").unwrap();
     assert_eq!((&ready["model"], &ready["engine"]), (&Value::from("iris"), &Value::from("tabular")));
+    let tried = events.iter().find(|event| event["message"] == "model tried").unwrap();
+    assert_eq!((&tried["model"], &tried["findings"]), (&Value::from("iris"), &Value::from(0)));
 
     folder.write("iris/model.onnx", "no model");
     let ended = run(["check", "--log", "json", folder.path().to_str().unwrap()]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use crate::support::{Ended, Folder, Server, example, examples, run, run_with};
+use crate::support::{Ended, Folder, Server, example, examples, run, run_with_python};
 
 /// Expects that code and one line on stderr with each of these parts.
 fn expect(ended: &Ended, code: i32, parts: &[&str]) {
@@ -27,7 +27,7 @@ fn code_0_fine_and_drained() {
     server.until_ready();
     let ended = server.stop();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
-    let ended = run(["check", examples().to_str().unwrap()]);
+    let ended = run(["check", "--time", "0s", examples().to_str().unwrap()]);
     assert_eq!(ended.code, Some(0));
     assert!(ended.stdout.ends_with("ok: 6 models loaded, 18 samples answered rightly\n"), "{}", ended.stdout);
 }
@@ -188,9 +188,7 @@ fn code_20_model_code() {
     let folder = Folder::new();
     let code = "class Model:\n    def load(self):\n        raise ValueError('no weights')\n\n    def predict(self, rows):\n        return rows\n";
     folder.write("broken/model.py", code);
-    #[expect(clippy::disallowed_methods, reason = "an interpreter is looked for as by a user")]
-    let search = std::env::var("PATH").unwrap();
-    let ended = run_with(["check", folder.path().to_str().unwrap()], &[("PATH", &search)]);
+    let ended = run_with_python(["check", folder.path().to_str().unwrap()]);
     assert_eq!(ended.code, Some(20), "{ended:?}");
     let error = ended.stderr.lines().last().unwrap();
     for part in ["error: model 'broken'", "broken/model.py", "ValueError: no weights", "traceback"] {

@@ -7,7 +7,9 @@
 
 mod access_log;
 mod bench;
+mod check;
 mod configuration;
+mod dev;
 mod draining;
 mod engines;
 mod exit_codes;
@@ -16,9 +18,12 @@ mod grpc;
 mod http;
 mod leaving;
 mod loading;
+mod memory;
 mod models;
+mod plan;
 mod platforms;
 mod python;
+mod sample;
 mod support;
 mod v1;
 mod wrong_files;

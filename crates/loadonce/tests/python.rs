@@ -29,9 +29,7 @@ fn server(arguments: &[&str]) -> (Folder, Server) {
     folder.write("who/model.py", WHO);
     folder.write("who/model.toml", "workers = 2");
     let path = folder.path().to_str().unwrap().to_owned();
-    #[expect(clippy::disallowed_methods, reason = "an interpreter is looked for as by a user")]
-    let search = std::env::var("PATH").unwrap();
-    let server = Server::start_under(&[("PATH", &search)], 0, arguments.iter().copied().chain([path.as_str()]));
+    let server = Server::start_with_python(arguments.iter().copied().chain([path.as_str()]));
     server.until_ready();
     (folder, server)
 }

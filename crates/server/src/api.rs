@@ -1,21 +1,24 @@
-//! What the handlers share: the registry, the telemetry, the limits. Built once, when loading has ended.
+//! What the handlers share: the models that are served, the telemetry, the limits. Built once, when loading has ended;
+//! the models are one value, which is changed for another as a whole.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use loadonce_core::Budget;
-use loadonce_core::registry::Registry;
+use loadonce_core::registry::{Entry, Registry};
 use loadonce_core::status::StatusView;
+use loadonce_core::{Budget, InferError, LookupError, ModelHandle};
 use tokio::sync::Semaphore;
 use tower::Service;
 
 use crate::counts::Counts;
 use crate::grpc;
 use crate::http;
+use crate::ledger::{Ledger, Reading};
 use crate::metrics::Metrics;
 use crate::openapi;
 
@@ -25,14 +28,20 @@ pub struct Api(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    registry: Registry,
+    served: Arc<ArcSwap<Served>>,
     telemetry: Telemetry,
     limits: Limits,
-    counts: Arc<Counts>,
     /// Permits to work on a body too large for the runtime's threads.
     large_bodies: Arc<Semaphore>,
-    /// The description of all this, in JSON.
-    document: Bytes,
+}
+
+/// The models, with what is told of them.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) registry: Registry,
+    pub(crate) counts: Counts,
+    /// The description of the API, in JSON.
+    pub(crate) document: Bytes,
 }
 
 /// Status and metrics, which are there before any model is.
@@ -40,6 +49,7 @@ struct Inner {
 pub struct Telemetry {
     pub(crate) status: StatusView,
     pub(crate) metrics: Arc<Metrics>,
+    ledger: Arc<Ledger>,
 }
 
 /// Bounds on what a caller may send.
@@ -72,7 +82,12 @@ impl Telemetry {
     /// Telemetry of the process with that status.
     pub fn new(status: StatusView) -> Self {
         let metrics = Arc::new(Metrics::new(status.clone()));
-        Self { status, metrics }
+        Self { status, metrics, ledger: Arc::default() }
+    }
+
+    /// What models and server take in memory.
+    pub(crate) async fn reading(&self) -> Arc<Reading> {
+        self.ledger.read(|| self.metrics.handles()).await
     }
 
     /// The routes that answer while models are loading: startup report and metrics.
@@ -89,11 +104,16 @@ impl Telemetry {
 impl Api {
     /// The API of loaded models.
     pub fn new(registry: Registry, telemetry: Telemetry, limits: Limits) -> Self {
-        let counts = Arc::new(Counts::new(&registry));
-        telemetry.metrics.watch(registry.handles().cloned().collect(), Arc::clone(&counts));
-        let document = openapi::document(&registry).to_string().into();
+        let served = Arc::new(ArcSwap::from_pointee(Served::new(registry, &Counts::default())));
+        telemetry.metrics.watch(Arc::clone(&served));
         let large_bodies = Arc::new(Semaphore::new(limits.large_bodies));
-        Self(Arc::new(Inner { registry, telemetry, limits, counts, large_bodies, document }))
+        Self(Arc::new(Inner { served, telemetry, limits, large_bodies }))
+    }
+
+    /// Serves these models from now on. Requests under way keep the model that they found.
+    pub fn replace(&self, registry: Registry) {
+        let served = Served::new(registry, &self.served().counts);
+        self.0.served.store(Arc::new(served));
     }
 
     /// Every route over HTTP but its health, which the lifespan shell answers.
@@ -120,8 +140,19 @@ impl Api {
         grpc::routes(self)
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.0.registry
+    /// The models as they are now; not to be kept, so that a model that was replaced can go.
+    pub(crate) fn served(&self) -> Guard<Arc<Served>> {
+        self.0.served.load()
+    }
+
+    /// A model that answers.
+    pub(crate) fn model(&self, name: &str, version: Option<&str>) -> Result<ModelHandle, InferError> {
+        self.served().registry.get(name, version).cloned()
+    }
+
+    /// A declared model.
+    pub(crate) fn entry(&self, name: &str, version: Option<&str>) -> Result<Entry, LookupError> {
+        self.served().registry.entry(name, version).cloned()
     }
 
     pub(crate) fn status(&self) -> &StatusView {
@@ -132,10 +163,6 @@ impl Api {
         &self.0.telemetry
     }
 
-    pub(crate) fn counts(&self) -> &Counts {
-        &self.0.counts
-    }
-
     pub(crate) fn limits(&self) -> Limits {
         self.0.limits
     }
@@ -143,8 +170,13 @@ impl Api {
     pub(crate) fn large_bodies(&self) -> &Arc<Semaphore> {
         &self.0.large_bodies
     }
+}
 
-    pub(crate) fn document(&self) -> Bytes {
-        self.0.document.clone()
+impl Served {
+    /// Models whose counts go on from those that are counted already, if they are of the same version.
+    fn new(registry: Registry, counts: &Counts) -> Self {
+        let counts = counts.for_models(&registry);
+        let document = openapi::document(&registry).to_string().into();
+        Self { registry, counts, document }
     }
 }

@@ -2,9 +2,10 @@
 
 use loadonce_core::registry::Entry;
 use loadonce_core::status::{LoadRecord, Snapshot};
-use loadonce_core::{DType, Dim, ModelHandle, TensorSpec};
+use loadonce_core::{DType, Dim, Memory, ModelHandle, TensorSpec};
 
 use crate::api::Api;
+use crate::ledger::Reading;
 use crate::statistics::ModelStatistics;
 
 /// The server's name.
@@ -60,20 +61,22 @@ pub(crate) fn sessions(api: &Api, model: &ModelHandle) -> usize {
 }
 
 /// What a model did.
-pub(crate) fn statistics(api: &Api, model: &ModelHandle) -> ModelStatistics {
-    statistics_of(api, &api.status().snapshot(), model)
+pub(crate) async fn statistics(api: &Api, model: &ModelHandle) -> ModelStatistics {
+    let reading = api.telemetry().reading().await;
+    statistics_of(api, (&api.status().snapshot(), &reading), model)
 }
 
 /// What each model did.
-pub(crate) fn all_statistics(api: &Api) -> Vec<ModelStatistics> {
+pub(crate) async fn all_statistics(api: &Api) -> Vec<ModelStatistics> {
+    let reading = api.telemetry().reading().await;
     let snapshot = api.status().snapshot();
-    api.registry().handles().map(|model| statistics_of(api, &snapshot, model)).collect()
+    api.served().registry.handles().map(|model| statistics_of(api, (&snapshot, &reading), model)).collect()
 }
 
-fn statistics_of(api: &Api, snapshot: &Snapshot, model: &ModelHandle) -> ModelStatistics {
-    let footprint = record_of(snapshot, model).and_then(|record| record.footprint);
-    let weight_bytes = footprint.map(|footprint| footprint.weight_bytes);
-    ModelStatistics::new(model.name(), api.counts().of(model.name()), weight_bytes)
+fn statistics_of(api: &Api, (snapshot, reading): (&Snapshot, &Reading), model: &ModelHandle) -> ModelStatistics {
+    let memory = snapshot.component(model.name()).and_then(|component| reading.of(component));
+    let bytes = memory.and_then(Memory::total_bytes);
+    ModelStatistics::new(model.name(), api.served().counts.of(model.name()), bytes)
 }
 
 /// What the board knows of a model's load.
@@ -83,7 +86,8 @@ fn record_of<'a>(snapshot: &'a Snapshot, model: &ModelHandle) -> Option<&'a Load
 
 /// The declared models, or only those that answer.
 pub(crate) fn index(api: &Api, only_ready: bool) -> Vec<IndexEntry> {
-    let entries = api.registry().iter().filter(|(_, entry)| !only_ready || entry.not_ready().is_none());
+    let served = api.served();
+    let entries = served.registry.iter().filter(|(_, entry)| !only_ready || entry.not_ready().is_none());
     entries.map(|(name, entry)| index_entry(name, entry)).collect()
 }
 

@@ -16,6 +16,7 @@ mod deadline;
 mod error;
 mod facts;
 mod grpc;
+mod ledger;
 mod openapi;
 mod http;
 mod metrics;

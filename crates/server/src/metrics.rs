@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
+use loadonce_core::ledger::Sharing;
 use loadonce_core::status::{ComponentStatus, Stage, StatusView};
 use loadonce_core::{ModelHandle, QueueLoad};
 use prometheus_client::collector::Collector;
@@ -16,7 +18,9 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::counts::{Counts, Histogram, ModelCounts, Reading};
+use crate::api::Served;
+use crate::counts::{self, Counts, Histogram, ModelCounts};
+use crate::ledger::Reading;
 
 /// How metrics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,15 +51,12 @@ pub(crate) const MEDIA_TYPES: &[&str] = &[Format::OpenMetrics.content_type(), Fo
 
 /// Every metric of the process.
 pub(crate) struct Metrics {
-    registry: Registry,
-    served: Arc<OnceLock<Served>>,
+    status: StatusView,
+    served: Arc<OnceLock<Models>>,
 }
 
 /// What there is once loading has ended.
-struct Served {
-    handles: Vec<ModelHandle>,
-    counts: Arc<Counts>,
-}
+type Models = Arc<ArcSwap<Served>>;
 
 /// A model and its version.
 type ModelLabels<'a> = [(&'static str, &'a str); 2];
@@ -63,26 +64,33 @@ type ModelLabels<'a> = [(&'static str, &'a str); 2];
 /// Reads the status, the queues and the counts when a scrape asks.
 struct StateCollector {
     status: StatusView,
-    served: Arc<OnceLock<Served>>,
+    served: Arc<OnceLock<Models>>,
+    reading: Arc<Reading>,
 }
 
 impl Metrics {
     pub(crate) fn new(status: StatusView) -> Self {
-        let mut registry = Registry::with_prefix("loadonce");
-        let served = Arc::new(OnceLock::new());
-        registry.register_collector(Box::new(StateCollector { status, served: Arc::clone(&served) }));
-        Self { registry, served }
+        Self { status, served: Arc::default() }
     }
 
     /// Reads these models' queues and counts from now on.
-    pub(crate) fn watch(&self, handles: Vec<ModelHandle>, counts: Arc<Counts>) {
+    pub(crate) fn watch(&self, served: Models) {
         // Set once, when loading has ended; a second set of models would be a second server.
-        let _ = self.served.set(Served { handles, counts });
+        let _ = self.served.set(served);
     }
 
-    pub(crate) fn encode(&self, format: Format) -> Result<String, fmt::Error> {
+    /// Handles of the models that are served; none before loading has ended. Not to be kept.
+    pub(crate) fn handles(&self) -> Vec<ModelHandle> {
+        let handles = |served: &Models| served.load().registry.handles().cloned().collect();
+        self.served.get().map(handles).unwrap_or_default()
+    }
+
+    pub(crate) fn encode(&self, format: Format, reading: Arc<Reading>) -> Result<String, fmt::Error> {
+        let (status, served) = (self.status.clone(), Arc::clone(&self.served));
+        let mut registry = Registry::with_prefix("loadonce");
+        registry.register_collector(Box::new(StateCollector { status, served, reading }));
         let mut text = String::new();
-        text::encode(&mut text, &self.registry)?;
+        text::encode(&mut text, &registry)?;
         Ok(match format {
             Format::OpenMetrics => text,
             Format::Text => in_text_format(&text),
@@ -120,31 +128,72 @@ impl fmt::Debug for StateCollector {
 
 impl Collector for StateCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let ready = ConstGauge::new(i64::from(self.status.readiness().is_ready()));
-        let metric = encoder.encode_descriptor("ready", "1 when the server is ready", None, ready.metric_type())?;
-        ready.encode(metric)?;
+        let ready = gauge(u8::from(self.status.readiness().is_ready()));
+        encode_one(&mut encoder, "ready", "1 when the server is ready", None, Some(ready))?;
         let components = self.status.snapshot().components;
-        encode_loads(&mut encoder, &components)?;
+        encode_loads(&mut encoder, &components, &self.reading)?;
+        encode_copies(&mut encoder, &components, &self.reading)?;
+        encode_processes(&mut encoder, &self.reading)?;
         encode_states(&mut encoder, &components)?;
-        let Some(Served { handles, counts }) = self.served.get() else { return Ok(()) };
-        encode_queues(&mut encoder, handles)?;
-        encode_requests(&mut encoder, counts)?;
-        encode_runs(&mut encoder, handles, counts)
+        let Some(served) = self.served.get().map(|served| served.load()) else { return Ok(()) };
+        let handles: Vec<_> = served.registry.handles().collect();
+        encode_queues(&mut encoder, &handles)?;
+        encode_requests(&mut encoder, &served.counts)?;
+        encode_runs(&mut encoder, &handles, &served.counts)
     }
 }
 
-fn encode_loads(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStatus]) -> fmt::Result {
+fn encode_loads(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStatus], reading: &Reading) -> fmt::Result {
     let named = || components.iter().map(|status| ([("model", status.name.as_str())], status));
-    let loads = named().map(|(name, status)| (name, ConstCounter::new(status.record.loads)));
+    let loads = named().map(|(name, status)| (name, ConstCounter::new(status.record.loads_until(reading.of(status)))));
     encode(encoder, "model_loads", "How often the model's weights were loaded", None, loads)?;
     let seconds = named().map(|(name, status)| (name, ConstGauge::new(status.startup_time().as_secs_f64())));
     let help = "Time from the start of loading until ready or failed";
-    encode(encoder, "model_load", help, Some(&Unit::Seconds), seconds)?;
-    let footprints = || named().filter_map(|(name, status)| Some((name, status.record.footprint?)));
-    let copies = footprints().map(|(name, footprint)| (name, gauge(footprint.copies)));
+    encode(encoder, "model_load", help, Some(&Unit::Seconds), seconds)
+}
+
+fn encode_copies(
+    encoder: &mut DescriptorEncoder<'_>,
+    components: &[ComponentStatus],
+    reading: &Reading,
+) -> fmt::Result {
+    let memories =
+        || components.iter().filter_map(|model| Some(([("model", model.name.as_str())], reading.of(model)?)));
+    let copies = memories().map(|(name, memory)| (name, gauge(memory.copies())));
     encode(encoder, "model_copies", "Sets of the model's weights in memory", None, copies)?;
-    let bytes = footprints().map(|(name, footprint)| (name, gauge(footprint.weight_bytes)));
+    let bytes = memories().filter_map(|(name, memory)| Some((name, gauge(memory.weight_bytes?))));
     encode(encoder, "model_weight", "Size of one set of weights", Some(&Unit::Bytes), bytes)
+}
+
+/// What the server and the processes of models take.
+fn encode_processes(encoder: &mut DescriptorEncoder<'_>, reading: &Reading) -> fmt::Result {
+    let bytes = Some(&Unit::Bytes);
+    let server = reading.server.map(|memory| gauge(memory.proportional_bytes));
+    let help = "Memory of the server's process, its part of what it shares";
+    encode_one(encoder, "process_proportional", help, bytes, server)?;
+    let limit = reading.group.and_then(|group| group.max).map(gauge);
+    encode_one(encoder, "memory_limit", "What the control group allows", bytes, limit)?;
+    let models = || {
+        let with_processes = reading.models().filter(|(.., memory)| memory.sharing != Sharing::InProcess);
+        with_processes.map(|(name, version, memory)| (labels(name, version), memory))
+    };
+    let preload = models().map(|(labels, memory)| (labels, gauge(u8::from(memory.sharing == Sharing::CopyOnWrite))));
+    let help = "1 when the model is loaded once for all workers, 0 when each worker loads it";
+    encode(encoder, "model_preload", help, None, preload)?;
+    let workers = models().map(|(labels, memory)| (labels, gauge(memory.workers.len())));
+    encode(encoder, "model_workers", "Processes that run the model", None, workers)?;
+    let deaths = models().map(|(labels, memory)| (labels, ConstCounter::new(memory.deaths)));
+    encode(encoder, "model_worker_deaths", "Workers that were lost", None, deaths)?;
+    let peaks = models().filter_map(|(labels, memory)| Some((labels, gauge(memory.load_peak?))));
+    let help = "Largest working set of the process that loaded the model, until it was loaded";
+    encode(encoder, "model_load_peak", help, bytes, peaks)?;
+    let shared = models().filter_map(|(labels, memory)| Some((labels, gauge(memory.shared_bytes?))));
+    encode(encoder, "model_shared", "Memory that all processes of the model have together", bytes, shared)?;
+    let private = models().flat_map(|(labels, memory)| {
+        let known = memory.workers.iter().filter_map(|worker| Some((worker.slot, worker.memory?)));
+        known.map(move |(slot, memory)| ((labels, [("worker", slot)]), gauge(memory.private_bytes)))
+    });
+    encode(encoder, "model_private", "Memory that a worker shares with nobody", bytes, private)
 }
 
 fn encode_states(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentStatus]) -> fmt::Result {
@@ -158,7 +207,7 @@ fn encode_states(encoder: &mut DescriptorEncoder<'_>, components: &[ComponentSta
     encode(encoder, "model_state", "1 for the state in which a model is", None, states)
 }
 
-fn encode_queues(encoder: &mut DescriptorEncoder<'_>, handles: &[ModelHandle]) -> fmt::Result {
+fn encode_queues(encoder: &mut DescriptorEncoder<'_>, handles: &[&ModelHandle]) -> fmt::Result {
     let loads: Vec<_> = handles.iter().map(|handle| (labels_of(handle), handle.load())).collect();
     let gauges = |count: fn(&QueueLoad) -> usize| loads.iter().map(move |(labels, load)| (*labels, gauge(count(load))));
     encode(encoder, "queue_depth", "Requests that wait for a session", None, gauges(|load| load.waiting))?;
@@ -181,7 +230,7 @@ fn encode_requests(encoder: &mut DescriptorEncoder<'_>, counts: &Counts) -> fmt:
 }
 
 /// What came of runs, for the requests that they answered.
-fn encode_runs(encoder: &mut DescriptorEncoder<'_>, handles: &[ModelHandle], counts: &Counts) -> fmt::Result {
+fn encode_runs(encoder: &mut DescriptorEncoder<'_>, handles: &[&ModelHandle], counts: &Counts) -> fmt::Result {
     let models: Vec<_> = handles.iter().map(|handle| (labels_of(handle), counts.of(handle.name()))).collect();
     let histograms = |histogram: fn(&ModelCounts) -> &Histogram| {
         models.iter().map(move |(labels, model)| (*labels, histogram(model).read()))
@@ -208,6 +257,18 @@ fn gauge(value: impl TryInto<i64>) -> ConstGauge<i64> {
     ConstGauge::new(value.try_into().unwrap_or(i64::MAX))
 }
 
+/// Writes a metric without labels, where it is known.
+fn encode_one(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    metric: Option<ConstGauge<i64>>,
+) -> fmt::Result {
+    let Some(metric) = metric else { return Ok(()) };
+    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+}
+
 /// Writes a metric with all its label sets; nothing where it has none.
 fn encode<L: EncodeLabelSet, M: EncodeMetric>(
     encoder: &mut DescriptorEncoder<'_>,
@@ -225,7 +286,7 @@ fn encode<L: EncodeLabelSet, M: EncodeMetric>(
     Ok(())
 }
 
-impl EncodeMetric for Reading {
+impl EncodeMetric for counts::Reading {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         encoder.encode_histogram::<NoLabelSet>(self.sum, self.count, &self.buckets, None)
     }

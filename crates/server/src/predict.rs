@@ -68,11 +68,14 @@ where
     D: FnOnce(B, &ModelHandle) -> Result<(T, InferRequest), WireError> + Send + 'static,
     E: FnOnce(T, &ModelHandle, &InferResponse) -> Result<R, WireError> + Send + 'static,
 {
-    let pending = api.counts().of(asked.model).begin(asked.protocol, asked.started);
+    let served = api.served();
+    let pending = served.counts.of(asked.model).begin(asked.protocol, asked.started);
+    let model = served.registry.get(asked.model, asked.version).cloned();
+    drop(served);
     let mut prediction = None;
     let answer = async {
-        let model = api.registry().get(asked.model, asked.version)?;
-        let prediction = prediction.insert(Prediction { model: model.clone(), timing: None });
+        let Prediction { model, timing: known } = prediction.insert(Prediction { model: model?, timing: None });
+        let model = &*model;
         let Received { body, size, deadline } = body.await?;
         let Format { decode, encode } = format;
         let decoding = Instant::now();
@@ -84,7 +87,7 @@ where
         request.timeout = request.timeout.into_iter().chain(left).min();
         let (rows, decode) = (row_count(&request), decoding.elapsed());
         let response = model.infer(request).await.map_err(|error| ApiError::of_prediction(error, form.place()))?;
-        prediction.timing = Some(response.timing);
+        *known = Some(response.timing);
         let size = response.outputs.iter().map(|output| output.tensor.byte_len()).sum();
         let (timing, encoding) = (response.timing, Instant::now());
         let encoded = offload_for(model, api, size, move |model| Ok(encode(form, model, &response)?)).await?;

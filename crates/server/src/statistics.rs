@@ -54,8 +54,8 @@ struct MemoryUsage {
 }
 
 impl ModelStatistics {
-    /// The counts of that model.
-    pub(crate) fn new(name: &str, counts: &ModelCounts, weight_bytes: Option<u64>) -> Self {
+    /// The counts of that model, and the bytes that it takes in memory.
+    pub(crate) fn new(name: &str, counts: &ModelCounts, bytes: Option<u64>) -> Self {
         let (sums, batches) = (counts.sums(), counts.batches());
         let sum = |time: fn(&Batch) -> u64| Count { count: sums.success.0, ns: batches.iter().map(time).sum() };
         Self {
@@ -75,10 +75,7 @@ impl ModelStatistics {
                 cache_miss: Count::default(),
             },
             batch_stats: batches.iter().filter_map(BatchStatistics::new).collect(),
-            memory_usage: weight_bytes
-                .map(|byte_size| MemoryUsage { r#type: "CPU", id: 0, byte_size })
-                .into_iter()
-                .collect(),
+            memory_usage: bytes.map(|byte_size| MemoryUsage { r#type: "CPU", id: 0, byte_size }).into_iter().collect(),
         }
     }
 }

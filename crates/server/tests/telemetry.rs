@@ -1,10 +1,14 @@
 //! What the server says about itself.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use axum::body::Body;
 use http::Request;
-use loadonce_core::LoadErrorKind;
+use loadonce_core::ledger::{ProcessMemory, Sharing, WorkerMemory};
 use loadonce_core::testing::{FakeEngine, Script};
-use serde_json::json;
+use loadonce_core::{LoadErrorKind, Memory};
+use serde_json::{Value, json};
 
 use crate::support::{Served, v2};
 
@@ -59,6 +63,107 @@ async fn metrics_count_requests_loads_and_states() {
     ] {
         assert!(answer.body.lines().any(|got| got == line), "{line}\nin\n{}", answer.body);
     }
+}
+
+/// A model with two workers, one of which nothing is known of.
+fn forked() -> Memory {
+    let worker =
+        |slot, memory| WorkerMemory { slot, number: 7, pid: 70, memory, runs: 3, age: Duration::from_millis(2500) };
+    let known = ProcessMemory { proportional_bytes: 60, private_bytes: 10, anonymous_bytes: 30 };
+    Memory {
+        sharing: Sharing::CopyOnWrite,
+        weight_bytes: Some(90),
+        shared_bytes: Some(100),
+        load_peak: Some(120),
+        workers: vec![worker(0, Some(known)), worker(1, None)],
+        loads: 3,
+        deaths: 2,
+    }
+}
+
+async fn with_memory(memory: Memory) -> (FakeEngine, Served) {
+    let fake = FakeEngine::new(Script { memory: Some(memory), ..Script::default() });
+    (fake.clone(), Served::new([("m", fake), ("other", FakeEngine::default())]).await)
+}
+
+#[tokio::test]
+async fn what_models_take_is_told_alike_everywhere() {
+    let (_, served) = with_memory(forked()).await;
+    let metrics = served.get("/metrics").await.body;
+    for line in [
+        r#"loadonce_model_copies{model="m"} 1"#,
+        r#"loadonce_model_weight_bytes{model="m"} 90"#,
+        r#"loadonce_model_preload{model="m",version="1"} 1"#,
+        r#"loadonce_model_loads_total{model="m"} 3"#,
+        r#"loadonce_model_workers{model="m",version="1"} 2"#,
+        r#"loadonce_model_worker_deaths_total{model="m",version="1"} 2"#,
+        r#"loadonce_model_load_peak_bytes{model="m",version="1"} 120"#,
+        r#"loadonce_model_shared_bytes{model="m",version="1"} 100"#,
+        r#"loadonce_model_private_bytes{model="m",version="1",worker="0"} 10"#,
+    ] {
+        assert!(metrics.lines().any(|got| got == line), "{line}\nin\n{metrics}");
+    }
+    for unknown in [r#"worker="1""#, r#"preload{model="other""#, r#"workers{model="other""#] {
+        assert!(!metrics.contains(unknown), "{unknown}\nin\n{metrics}");
+    }
+    let report = served.get("/v2/startup").await.json();
+    let worker = json!({
+        "slot": 0, "number": 7, "pid": 70, "private_bytes": 10, "proportional_bytes": 60, "runs": 3, "age_seconds": 2.5,
+    });
+    let memory = &report["models"][0]["memory"];
+    assert_eq!((&memory["sharing"], &memory["total_bytes"]), (&json!("copy_on_write"), &json!(110)));
+    assert_eq!((&memory["workers"][0], &memory["workers"][1]["private_bytes"]), (&worker, &Value::Null));
+    let statistics = served.get("/v2/models/m/stats").await.json();
+    let usage = json!([{ "type": "CPU", "id": 0, "byte_size": 110 }]);
+    assert_eq!(statistics["model_stats"][0]["memory_usage"], usage);
+}
+
+#[tokio::test]
+async fn a_model_that_is_gone_takes_nothing() {
+    let (_, mut served) = with_memory(forked()).await;
+    served.models.running.clear();
+    let report = served.get("/v2/startup").await.json();
+    assert_eq!((&report["models"][0]["copies"], &report["models"][0]["memory"]), (&Value::Null, &Value::Null));
+    assert!(!served.get("/metrics").await.body.contains("loadonce_model_copies"));
+}
+
+#[tokio::test]
+async fn copies_of_workers_are_counted_and_explained() {
+    let reason = "it was told to".to_owned();
+    let (_, served) = with_memory(Memory { sharing: Sharing::EachWorker { reason }, ..forked() }).await;
+    let metrics = served.get("/metrics").await.body;
+    for line in [r#"loadonce_model_copies{model="m"} 2"#, r#"loadonce_model_preload{model="m",version="1"} 0"#] {
+        assert!(metrics.lines().any(|got| got == line), "{line}\nin\n{metrics}");
+    }
+    let report = served.get("/v2/startup").await.json();
+    let model = &report["models"][0];
+    assert_eq!((&model["copies"], &model["memory"]["reason"]), (&json!(2), &json!("it was told to")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_is_read_once_a_second_whoever_asks() {
+    let (fake, served) = with_memory(forked()).await;
+    let readings = || fake.counts().readings.load(Ordering::SeqCst);
+    let of_the_load = readings();
+    for path in ["/metrics", "/v2/startup", "/v2/models/stats", "/v2/models/m/stats"] {
+        served.get(path).await;
+    }
+    assert_eq!(readings(), of_the_load + 1);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::join!(served.get("/metrics"), served.get("/metrics"));
+    assert_eq!(readings(), of_the_load + 2);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_servers_own_memory_is_read_from_the_kernel() {
+    let served = Served::one().await;
+    let own = ProcessMemory::of(std::process::id()).unwrap().proportional_bytes;
+    let report = served.get("/v2/startup").await.json();
+    let told = report["memory"]["proportional_bytes"].as_u64().unwrap();
+    assert!(told > own / 2 && report["memory"]["peak_bytes"].as_u64().unwrap() > told / 2, "{report}");
+    let metrics = served.get("/metrics").await.body;
+    assert!(metrics.contains(&format!("\nloadonce_process_proportional_bytes {told}\n")), "{metrics}");
 }
 
 #[tokio::test]

@@ -5,11 +5,12 @@
 
 mod batching;
 mod gain;
+mod gate;
 mod one;
+mod serving;
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -17,10 +18,15 @@ use tokio::sync::mpsc;
 use crate::budget::{Budget, stand_back};
 use crate::engine::{Engine, Model};
 use crate::error::{LoadError, LoadErrorKind};
+use crate::plan::Admission;
 use crate::progress::Progress;
 use crate::running::RunningModel;
 use crate::spec::ModelSpec;
 use crate::status::{Component, Stage, StatusView};
+
+use self::gate::{Gate, Task};
+
+pub use self::serving::Serving;
 
 /// The engines there are, and the choice among them.
 pub trait Engines: Send + Sync {
@@ -55,13 +61,21 @@ pub struct LoadOptions {
     pub keep_going: bool,
     /// Models that load at the same time.
     pub parallel: usize,
+    /// What models take, and what there is for them.
+    pub admission: Admission,
     /// The processors that runs of the models share, with those of models loaded otherwise on the same budget.
     pub budget: Budget,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { deadline: None, keep_going: false, parallel: 8, budget: Budget::default() }
+        Self {
+            deadline: None,
+            keep_going: false,
+            parallel: 8,
+            admission: Admission::default(),
+            budget: Budget::default(),
+        }
     }
 }
 
@@ -101,9 +115,8 @@ pub struct FailedModel {
     pub version: String,
     /// Why.
     pub error: LoadError,
+    pub(crate) component: Arc<Component>,
 }
-
-type Tasks = Mutex<VecDeque<(usize, Declared)>>;
 
 #[derive(Debug)]
 struct Outcome {
@@ -121,11 +134,11 @@ impl Loading {
     ) -> Result<Self, LoadError> {
         let progress: Vec<_> = declared.iter().map(|declared| declared.component.progress().clone()).collect();
         let threads = progress.len().min(options.parallel.max(1));
-        let tasks = Arc::new(Mutex::new(declared.into_iter().enumerate().collect()));
+        let gate = Arc::new(Gate::new(declared, &options.admission));
         let (report, outcomes) = mpsc::unbounded_channel();
         let loading = Self { outcomes, progress, options, status };
         for _ in 0..threads {
-            spawn(Arc::clone(&tasks), Arc::clone(engines), loading.options.budget.clone(), report.clone())?;
+            spawn(Arc::clone(&gate), Arc::clone(engines), loading.options.budget.clone(), report.clone())?;
         }
         Ok(loading)
     }
@@ -188,7 +201,7 @@ impl Drop for Models {
 }
 
 fn spawn(
-    tasks: Arc<Tasks>,
+    gate: Arc<Gate>,
     engines: Arc<dyn Engines>,
     budget: Budget,
     report: mpsc::UnboundedSender<Outcome>,
@@ -196,12 +209,18 @@ fn spawn(
     let work = move || {
         // So do the threads that it starts, which are those that run the models.
         stand_back();
-        while let Some((position, Declared { spec, component })) = next(&tasks) {
-            let result = one::load(&spec, &*engines, &budget, component).map_err(|error| FailedModel {
+        while let Some((Task { position, declared, .. }, pass)) = gate.next() {
+            let Declared { spec, component } = declared;
+            let component = Arc::new(component);
+            let result = one::load(&spec, &*engines, &budget, &component).map_err(|error| FailedModel {
                 name: spec.name.clone(),
                 version: spec.version.clone(),
                 error: error.of_model(&spec.name),
+                component,
             });
+            if result.is_ok() {
+                pass.loaded();
+            }
             if report.send(Outcome { position, result }).is_err() {
                 return;
             }
@@ -217,10 +236,6 @@ impl fmt::Debug for Chosen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Chosen").field("engine", &self.engine.name()).field("reason", &self.reason).finish()
     }
-}
-
-fn next(tasks: &Tasks) -> Option<(usize, Declared)> {
-    tasks.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
 }
 
 /// The text of a caught panic.

@@ -20,11 +20,10 @@ pub(super) fn load(
     spec: &ModelSpec,
     engines: &dyn Engines,
     budget: &Budget,
-    component: Component,
+    component: &Arc<Component>,
 ) -> Result<RunningModel, LoadError> {
-    let component = Arc::new(component);
-    let parts = prepare(spec, engines, budget, &component);
-    let running = parts.and_then(|parts| RunningModel::start(parts, Arc::clone(&component)));
+    let parts = prepare(spec, engines, budget, component);
+    let running = parts.and_then(|parts| RunningModel::start(parts, Arc::clone(component)));
     match &running {
         Ok(running) => running.claim_ready(),
         Err(error) => component.fail(&error.to_string()),
@@ -51,15 +50,19 @@ fn prepare<'a>(
     let signature = Arc::new(spec.annotate(model.signature())?);
     let contract = contract(spec, &*model)?;
     let mut sessions = open_sessions(session_count(spec, &*model, contract, budget.cores()), &*model)?;
+    let memory = model.memory();
     component.record(|record| {
-        record.footprint = Some(model.footprint());
+        // One was counted when it began.
+        record.loads += memory.loads.saturating_sub(1);
+        record.memory = Some(memory);
         record.options = model.options();
         record.contract = Some(contract);
         record.sessions = sessions.len();
+        record.run_threads = model.run_threads();
     });
     let Proven { example, sharing } = prove(spec, &*model, &signature, &mut sessions, component)?;
     let (engine, budget) = (chosen.engine.name(), budget.clone());
-    Ok(Parts { spec, engine, model, signature, example, sessions, sharing, budget })
+    Ok(Parts { spec, engine, model, contract, signature, example, sessions, sharing, budget })
 }
 
 /// What a model's samples have shown.

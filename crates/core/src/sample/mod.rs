@@ -1,6 +1,7 @@
 //! Samples: stored requests with, where known, the right answer. They warm a model up and decide whether it is ready.
 
 mod json;
+mod made;
 
 use std::fmt;
 
@@ -8,6 +9,8 @@ use crate::engine::Batch;
 use crate::error::LoadError;
 use crate::request::{InferRequest, NamedTensor};
 use crate::{Content, DType, Element, Signature, Tensor, TensorSpec};
+
+pub use self::made::RequestMaker;
 
 /// A stored request of a model.
 #[derive(Clone, Debug, PartialEq)]

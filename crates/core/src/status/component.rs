@@ -1,4 +1,7 @@
 //! One model or resource on the board, held by whoever builds it.
+//!
+//! A component may have a successor: built aside, not shown and not counted for readiness, until it takes the other's
+//! place.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,9 +14,12 @@ use crate::progress::Progress;
 #[derive(Debug)]
 pub struct Component {
     shared: Arc<Shared>,
-    position: usize,
+    id: Id,
     progress: Progress,
 }
+
+/// In the order of making.
+pub(super) type Id = u64;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -26,18 +32,42 @@ pub(super) struct State {
 
 impl Component {
     pub(super) fn declare(shared: &Arc<Shared>, name: &str) -> Self {
+        let component = Self::aside(shared, name);
+        shared.change(|state| state.shown.push(component.id));
+        component
+    }
+
+    fn aside(shared: &Arc<Shared>, name: &str) -> Self {
         let progress = Progress::default();
-        let position = shared.change(|state| {
-            state.components.push(State {
-                name: name.to_owned(),
-                stages: Timeline::new(Stage::Declared),
-                reason: None,
-                progress: progress.clone(),
-                record: LoadRecord::default(),
-            });
-            state.components.len() - 1
+        let state = State {
+            name: name.to_owned(),
+            stages: Timeline::new(Stage::Declared),
+            reason: None,
+            progress: progress.clone(),
+            record: LoadRecord::default(),
+        };
+        let id = shared.change(|board| {
+            let id = board.components.last_key_value().map_or(0, |(last, _)| last + 1);
+            board.components.insert(id, state);
+            id
         });
-        Self { shared: Arc::clone(shared), position, progress }
+        Self { shared: Arc::clone(shared), id, progress }
+    }
+
+    /// One of the same name that is to take the place of this one.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        let name = self.shared.state().components[&self.id].name.clone();
+        Self::aside(&self.shared, &name)
+    }
+
+    /// Takes the place of another one; what that has loaded counts as loaded here too.
+    pub fn succeed(&self, former: &Self) {
+        self.shared.change(|board| {
+            let loads = board.components[&former.id].record.loads;
+            board.shown.iter_mut().filter(|shown| **shown == former.id).for_each(|shown| *shown = self.id);
+            board.components.entry(self.id).and_modify(|state| state.record.loads += loads);
+        });
     }
 
     /// Where bytes are counted while loading.
@@ -64,18 +94,17 @@ impl Component {
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
-        self.shared.change(|state| change(&mut state.components[self.position]));
+        self.shared.change(|board| board.components.get_mut(&self.id).map(change));
     }
 }
 
 impl Drop for Component {
     fn drop(&mut self) {
-        self.change(|state| match state.stages.last() {
-            Stage::Ready | Stage::Draining => state.enter(Stage::Unloaded),
-            Stage::Unloaded | Stage::Failed => (),
-            Stage::Declared | Stage::Loading | Stage::WarmingUp | Stage::Testing => {
-                state.reason = Some(format!("ended while {}", state.stages.last()));
-                state.enter(Stage::Failed);
+        self.shared.change(|board| {
+            if board.shown.contains(&self.id) {
+                board.components.get_mut(&self.id).map(State::end)
+            } else {
+                board.components.remove(&self.id).map(drop)
             }
         });
     }
@@ -91,6 +120,18 @@ impl State {
             bytes_total: self.progress.total(),
             stages: self.stages.durations(now),
             record: self.record.clone(),
+        }
+    }
+
+    /// Nobody holds it any more.
+    fn end(&mut self) {
+        match self.stages.last() {
+            Stage::Ready | Stage::Draining => self.enter(Stage::Unloaded),
+            Stage::Unloaded | Stage::Failed => (),
+            Stage::Declared | Stage::Loading | Stage::WarmingUp | Stage::Testing => {
+                self.reason = Some(format!("ended while {}", self.stages.last()));
+                self.enter(Stage::Failed);
+            }
         }
     }
 

@@ -8,13 +8,15 @@ mod component;
 mod readiness;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::engine::{Contract, Footprint};
+use crate::engine::Contract;
+use crate::ledger::Memory;
 
 pub use self::component::Component;
 pub use self::readiness::{Readiness, ReadyRules, readiness};
@@ -75,14 +77,16 @@ pub struct LoadRecord {
     pub engine_reason: Option<String>,
     /// Options in effect, as the engine stored them.
     pub options: Vec<(String, String)>,
-    /// How often the model's weights were loaded in this process' life.
+    /// How often the model's weights were loaded until it answered.
     pub loads: u64,
-    /// Memory of the weights.
-    pub footprint: Option<Footprint>,
+    /// What the model took in memory once it was loaded.
+    pub memory: Option<Memory>,
     /// How many runs may be under way at once.
     pub contract: Option<Contract>,
     /// Sessions open.
     pub sessions: usize,
+    /// Threads that one run keeps busy.
+    pub run_threads: usize,
     /// How requests share runs.
     pub batching: Option<BatchingRecord>,
     /// Samples and how they went.
@@ -109,12 +113,24 @@ pub struct SampleTally {
     pub right: usize,
 }
 
+impl LoadRecord {
+    /// How often the weights were loaded until the model took so much memory: at its start, and by its processes since then.
+    pub fn loads_until(&self, now: Option<&Memory>) -> u64 {
+        let loads = |memory: &Memory| memory.loads;
+        let since = now.map_or(0, loads).saturating_sub(self.memory.as_ref().map_or(0, loads));
+        self.loads + since
+    }
+}
+
 impl fmt::Display for SampleTally {
     /// For people: `3 of 3 samples right`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.found {
-            0 => formatter.write_str("no samples"),
-            found => write!(formatter, "{} of {found} samples right", self.right),
+        match *self {
+            Self { found: 0, .. } => formatter.write_str("no samples"),
+            Self { found, answered, right: 0 } if answered == found => {
+                write!(formatter, "{found} samples without a right answer")
+            }
+            Self { found, right, .. } => write!(formatter, "{right} of {found} samples right"),
         }
     }
 }
@@ -130,7 +146,10 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     phases: Timeline<Phase>,
-    components: Vec<component::State>,
+    /// Of every component that somebody holds, or that is shown.
+    components: BTreeMap<component::Id, component::State>,
+    /// The components that count, in the order of declaration.
+    shown: Vec<component::Id>,
 }
 
 /// What was entered when; the last entry is where things stand.
@@ -140,7 +159,7 @@ struct Timeline<T>(Vec<(T, Instant)>);
 impl Board {
     /// A board in [`Phase::Binding`] with nothing declared.
     pub fn new(rules: ReadyRules) -> Self {
-        let state = State { phases: Timeline::new(Phase::Binding), components: Vec::new() };
+        let state = State { phases: Timeline::new(Phase::Binding), components: BTreeMap::new(), shown: Vec::new() };
         let (version, _) = watch::channel(0);
         Self { shared: Arc::new(Shared { started: Instant::now(), rules, state: Mutex::new(state), version }) }
     }
@@ -180,7 +199,7 @@ impl StatusView {
             phase: state.phases.last(),
             uptime: now - self.shared.started,
             phases: state.phases.durations(now),
-            components: state.components.iter().map(|component| component.status(now)).collect(),
+            components: state.shown.iter().map(|id| state.components[id].status(now)).collect(),
         }
     }
 
@@ -251,6 +270,11 @@ impl ComponentStatus {
         self.stages.iter().filter(|(entry, _)| *entry == stage).map(|(_, time)| *time).sum()
     }
 
+    /// What the model took once it was loaded, unless it has failed or is gone.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.record.memory.as_ref().filter(|_| self.stage <= Stage::Ready)
+    }
+
     /// Time from the start of loading until ready or failed, or until now.
     pub fn startup_time(&self) -> Duration {
         [Stage::Loading, Stage::WarmingUp, Stage::Testing].into_iter().map(|stage| self.time_in(stage)).sum()
@@ -260,6 +284,13 @@ impl ComponentStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_without_a_right_answer_are_not_wrong() {
+        let tally = |found, answered, right| SampleTally { found, answered, right }.to_string();
+        assert_eq!([tally(0, 0, 0), tally(3, 3, 3)], ["no samples", "3 of 3 samples right"]);
+        assert_eq!([tally(2, 2, 0), tally(2, 1, 0)], ["2 samples without a right answer", "0 of 2 samples right"]);
+    }
 
     #[test]
     fn phases_go_one_way() {
@@ -294,6 +325,30 @@ mod tests {
         assert_eq!(board.view().snapshot().components[0].stage, Stage::Ready);
         drop(component);
         assert_eq!(board.view().snapshot().components[0].stage, Stage::Unloaded);
+    }
+
+    #[test]
+    fn a_successor_counts_once_it_has_taken_the_others_place() {
+        let board = Board::new(ReadyRules::default());
+        let view = board.view();
+        let former = board.declare("iris");
+        former.record(|record| record.loads = 1);
+        former.enter(Stage::Ready);
+        drop(former.successor());
+        let successor = former.successor();
+        successor.record(|record| record.loads = 1);
+        successor.enter(Stage::Loading);
+        assert_eq!(stages(&view), [("iris".to_owned(), Stage::Ready)]);
+        successor.enter(Stage::Ready);
+        successor.succeed(&former);
+        drop(former);
+        assert_eq!(stages(&view), [("iris".to_owned(), Stage::Ready)]);
+        assert_eq!(view.snapshot().components[0].record.loads, 2);
+        assert_eq!(view.shared.state().components.len(), 1, "what is gone is forgotten");
+    }
+
+    fn stages(view: &StatusView) -> Vec<(String, Stage)> {
+        view.snapshot().components.into_iter().map(|component| (component.name, component.stage)).collect()
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use loadonce_core::{
-    Batch, Contract, Dim, Footprint, LoadError, Model, ModelSpec, Outputs, Progress, RunError, Session, Signature,
+    Batch, Contract, Dim, LoadError, Memory, Model, ModelSpec, Outputs, Progress, RunError, Session, Signature,
     TensorSpec,
 };
 
@@ -72,8 +72,8 @@ impl<B: Booster> Model for BoosterModel<B> {
         Contract::Shared
     }
 
-    fn footprint(&self) -> Footprint {
-        Footprint { copies: 1, weight_bytes: self.booster.weight_bytes() as u64 }
+    fn memory(&self) -> Memory {
+        Memory::in_process(self.booster.weight_bytes() as u64)
     }
 
     fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {

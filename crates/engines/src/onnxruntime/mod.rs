@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use loadonce_core::{
-    Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
+    Contract, Engine, LoadError, LoadErrorKind, Memory, Model, ModelSpec, Progress, Session, Signature,
 };
 use ort::ErrorCode;
 use ort::session::builder::SessionBuilder;
@@ -90,7 +90,7 @@ impl Engine for OnnxRuntime {
         Ok(Arc::new(OnnxRuntimeModel {
             session: Arc::new(shared),
             signature,
-            footprint: Footprint { copies: 1, weight_bytes: summary.weights.bytes },
+            weight_bytes: summary.weights.bytes,
             threads: options.threads(),
             options: options.in_effect(&builder),
             keeps: !summary.operators.iter().any(|used| CONTROL_FLOW.contains(&used.name.as_str())),
@@ -126,7 +126,7 @@ impl Source<'_> {
 struct OnnxRuntimeModel {
     session: Arc<SharedSession>,
     signature: Signature,
-    footprint: Footprint,
+    weight_bytes: u64,
     threads: usize,
     options: Vec<(String, String)>,
     /// Whether sessions may keep tensors for their next runs.
@@ -142,8 +142,8 @@ impl Model for OnnxRuntimeModel {
         Contract::Shared
     }
 
-    fn footprint(&self) -> Footprint {
-        self.footprint
+    fn memory(&self) -> Memory {
+        Memory::in_process(self.weight_bytes)
     }
 
     fn run_threads(&self) -> usize {

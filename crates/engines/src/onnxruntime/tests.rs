@@ -274,7 +274,7 @@ fn weights_beside_the_model_are_read_through_the_links_of_a_cache() {
     }
     let spec = ModelSpec::new("test", snapshot.join("model.onnx"));
     let model = engine().load(&spec, &Progress::default()).unwrap();
-    assert_eq!(model.footprint().weight_bytes, 8);
+    assert_eq!(model.memory().weight_bytes, Some(8));
     let input = Tensor::from_vec(Shape::new([1, 2]), vec![1.0_f32, 2.0]).unwrap();
     assert_eq!(run(&*model, vec![input]).unwrap()[0].as_slice::<f32>().unwrap(), [3.0, 10.0]);
 }

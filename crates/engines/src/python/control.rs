@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use loadonce_core::{LoadError, LoadErrorKind};
+use loadonce_core::{Dim, LoadError, LoadErrorKind, TensorSpec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,7 +17,14 @@ pub(super) const PROTOCOL: u32 = 1;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Order<'a> {
     /// Import the model, load it unless `preload` is false, and say what it is.
-    Start { protocol: u32, model: ModelPlace<'a>, preload: bool, allow_version_skew: bool },
+    Start {
+        protocol: u32,
+        model: ModelPlace<'a>,
+        preload: bool,
+        allow_version_skew: bool,
+        inputs: &'a [Declared],
+        outputs: &'a [Declared],
+    },
     /// Fork a worker; its descriptors come along.
     Fork { worker: u64, threads: usize, nice: i32, arena: u64 },
     /// Kill a worker.
@@ -32,6 +39,15 @@ pub(super) struct ModelPlace<'a> {
     pub(super) name: &'a str,
     pub(super) file: &'a Path,
     pub(super) folder: &'a Path,
+}
+
+/// An input or output that `model.toml` says.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Declared {
+    name: String,
+    datatype: &'static str,
+    /// -1 is an axis of any length.
+    shape: Option<Vec<i64>>,
 }
 
 /// What a template tells.
@@ -152,6 +168,17 @@ pub(super) struct RowRefusal {
     #[serde(default)]
     pub(super) path: String,
     pub(super) message: String,
+}
+
+impl From<&TensorSpec> for Declared {
+    fn from(spec: &TensorSpec) -> Self {
+        let length = |dim: &Dim| match dim {
+            Dim::Fixed(length) => i64::try_from(*length).unwrap_or(i64::MAX),
+            Dim::Dynamic(_) => -1,
+        };
+        let shape = spec.dims.as_ref().map(|dims| dims.iter().map(length).collect());
+        Self { name: spec.name.clone(), datatype: spec.dtype.as_str(), shape }
+    }
 }
 
 impl From<FailureKind> for LoadErrorKind {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use loadonce_core::ledger::{Memory, ProcessMemory, Sharing};
 use loadonce_core::{LoadError, Progress};
 
 use super::control::{Form, Loaded};
-use super::kernel;
 use super::options::Recycling;
+use super::roster::{Cost, Roster};
 use super::template::{Launch, Template};
 use super::worker::{Wanted, Worker};
 
@@ -31,21 +32,24 @@ pub(super) struct Crew {
     /// Ready, and nobody's yet.
     spare: Mutex<Option<Worker>>,
     next: AtomicU64,
-    /// Each worker has a clone of it.
-    alive: Arc<()>,
+    roster: Arc<Roster>,
+    /// Of the load at the start.
+    cost: Cost,
 }
 
 impl Crew {
     /// Starts the template; also what was loaded.
     pub(super) fn start(launch: Launch, preload: bool, progress: &Progress) -> Result<(Self, Loaded), LoadError> {
-        let (template, loaded) = Template::start(&launch, preload, progress)?;
-        let template = Mutex::new(Arc::new(template));
-        let crew =
-            Self { launch, preload, template, spare: Mutex::new(None), next: AtomicU64::new(1), alive: Arc::new(()) };
+        let roster = Arc::new(Roster::default());
+        let (template, loaded) = Template::start(&launch, preload, &roster, progress)?;
+        let (pid, cost) = (template.pid(), template.cost());
+        let (template, spare) = (Mutex::new(Arc::new(template)), Mutex::new(None));
+        let mut crew = Self { launch, preload, template, spare, next: AtomicU64::new(1), roster, cost };
         if loaded.form != Form::Deferred {
             return Ok((crew, loaded));
         }
         let (worker, own) = crew.fork()?;
+        crew.cost = Cost::of(worker.pid(), ProcessMemory::of(pid));
         crew.keep(worker);
         Ok((crew, own.unwrap_or(loaded)))
     }
@@ -81,7 +85,7 @@ impl Crew {
         let wanted = Wanted {
             launch: &self.launch,
             number: self.next.fetch_add(1, Ordering::Relaxed),
-            alive: &self.alive,
+            roster: &self.roster,
             deadline: self.preload.then_some(READY),
         };
         Worker::fork(&template, &wanted)
@@ -92,22 +96,23 @@ impl Crew {
         let mut template = self.template.lock().unwrap_or_else(PoisonError::into_inner);
         if template.is_gone() {
             tracing::warn!(model = &*self.launch.name, "the template has ended, the model is loaded again");
-            *template = Arc::new(Template::start(&self.launch, self.preload, &Progress::default())?.0);
+            *template = Arc::new(Template::start(&self.launch, self.preload, &self.roster, &Progress::default())?.0);
         }
         Ok(Arc::clone(&template))
     }
 
-    /// Workers that there are.
-    pub(super) fn workers(&self) -> usize {
-        Arc::strong_count(&self.alive) - 1
+    /// What the template and the workers take now, which share the model like that.
+    pub(super) fn memory(&self, sharing: Sharing) -> Memory {
+        let workers = self.roster.workers();
+        let Cost { weight_bytes, load_peak } = self.cost;
+        let shared_bytes = self.roster.shared_bytes(&workers);
+        let (loads, deaths) = (self.loads(), self.roster.deaths());
+        Memory { sharing, weight_bytes, shared_bytes, load_peak, workers, loads, deaths }
     }
 
-    /// What a process that has the model takes, right after the start.
-    pub(super) fn loaded_bytes(&self) -> Option<u64> {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let worker = spare.as_ref().filter(|_| !self.preload).map(Worker::pid);
-        let template = || self.template.lock().unwrap_or_else(PoisonError::into_inner).pid();
-        kernel::proportional_bytes(worker.unwrap_or_else(template))
+    /// How often the model was loaded.
+    pub(super) fn loads(&self) -> u64 {
+        self.roster.loads()
     }
 
     /// Whether workers share what the template has loaded.
@@ -134,8 +139,8 @@ pub(super) fn is_due(rules: &Recycling, worker: &Worker) -> Option<&'static str>
     if rules.age.is_some_and(|limit| worker.age() >= limit) {
         return Some("max_age");
     }
-    let private = rules.private_bytes.and_then(|_| kernel::private_bytes(worker.pid()));
-    private.filter(|private| over(rules.private_bytes, *private)).map(|_| "max_private_bytes")
+    let memory = rules.private_bytes.and_then(|_| ProcessMemory::of(worker.pid()));
+    memory.filter(|memory| over(rules.private_bytes, memory.private_bytes)).map(|_| "max_private_bytes")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@
 //! | `socket`, `arena`, `kernel`, `logs` | the kernel's part |
 //! | `worker` | one worker and its runs |
 //! | `crew` | supervision: replacement, back-off, recycling |
+//! | `roster` | who is there, who was lost, and what they take in memory |
 //! | `probe` | whether a loaded model survives the fork |
 //! | `session` | a run, and what happens when its worker dies |
 //!
@@ -29,6 +30,7 @@ mod kernel;
 mod logs;
 mod options;
 mod probe;
+mod roster;
 mod session;
 mod socket;
 mod sources;
@@ -38,11 +40,12 @@ mod worker;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use loadonce_core::ledger::Sharing;
 use loadonce_core::{
-    Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
+    Contract, Engine, LoadError, LoadErrorKind, Memory, Model, ModelSpec, Progress, Session, Signature,
 };
 
-use self::control::Loaded;
+use self::control::{Declared, Loaded};
 use self::crew::Crew;
 use self::interpreter::Surroundings;
 use self::options::Options;
@@ -69,7 +72,9 @@ pub fn is_frame(datagram: &[u8], arena: u64) -> bool {
 struct PythonModel {
     crew: Arc<Crew>,
     signature: Signature,
-    weight_bytes: u64,
+    sharing: Sharing,
+    /// Of a template whose workers did not answer.
+    loads_in_vain: u64,
     about: Vec<(String, String)>,
 }
 
@@ -98,7 +103,15 @@ impl Engine for Python {
         let surroundings =
             Surroundings { configured: self.interpreter.as_deref(), virtual_env: virtual_env.as_deref() };
         let interpreter = interpreter::choose(options.python.as_deref(), surroundings, &folder);
-        let launch = Launch { name: spec.name.as_str().into(), file: file.clone(), folder, interpreter, options };
+        let launch = Launch {
+            name: spec.name.as_str().into(),
+            file: file.clone(),
+            folder,
+            interpreter,
+            options,
+            inputs: spec.declared.inputs.iter().map(Declared::from).collect(),
+            outputs: spec.declared.outputs.iter().map(Declared::from).collect(),
+        };
         start(launch, spec, progress).map_err(|error| error.at(&file))
     }
 }
@@ -107,7 +120,12 @@ fn start(launch: Launch, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dy
     let asked = launch.options.preload;
     let (mut crew, mut loaded) = Crew::start(launch, asked != Some(false), progress)?;
     let mut signature = describe::signature(&loaded)?;
-    let mut sharing = crew.preload().to_string();
+    let mut loads_in_vain = 0;
+    let mut sharing = if crew.preload() {
+        Sharing::CopyOnWrite
+    } else {
+        Sharing::EachWorker { reason: "preload = false in model.toml".to_owned() }
+    };
     if crew.preload()
         && let Err(reason) = probe(&crew, spec, &signature)
     {
@@ -121,22 +139,23 @@ fn start(launch: Launch, spec: &ModelSpec, progress: &Progress) -> Result<Arc<dy
             reason,
             "the model does not survive a fork, each worker loads a copy of its own"
         );
+        loads_in_vain = crew.loads();
         (crew, loaded) = Crew::start(crew.launch().clone(), false, progress)?;
-        sharing = format!("false, as a forked worker did not answer: {reason}");
+        sharing = Sharing::EachWorker { reason: format!("a forked worker did not answer: {reason}") };
         signature = describe::signature(&loaded)?;
     }
-    let weight_bytes = crew.loaded_bytes().unwrap_or(0);
-    let about = about(&crew, &loaded, sharing);
-    Ok(Arc::new(PythonModel { crew: Arc::new(crew), signature, weight_bytes, about }))
+    let about = about(&crew, &loaded);
+    Ok(Arc::new(PythonModel { crew: Arc::new(crew), signature, sharing, loads_in_vain, about }))
 }
 
-fn about(crew: &Crew, loaded: &Loaded, sharing: String) -> Vec<(String, String)> {
+fn about(crew: &Crew, loaded: &Loaded) -> Vec<(String, String)> {
     let Loaded { model, versions, threads, .. } = loaded;
     let own = [
         ("model", model.clone()),
         ("python", crew.launch().interpreter.program.display().to_string()),
-        ("preload", sharing),
+        ("preload", crew.preload().to_string()),
         ("threads after load", threads.to_string()),
+        ("threads of a run", crew.launch().options.threads.to_string()),
     ];
     let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
     own.chain(versions.iter().map(|(name, version)| (name.clone(), version.clone()))).collect()
@@ -155,9 +174,13 @@ impl Model for PythonModel {
         Contract::Shared
     }
 
-    fn footprint(&self) -> Footprint {
-        let copies = if self.crew.preload() { 1 } else { self.crew.workers() };
-        Footprint { copies, weight_bytes: self.weight_bytes }
+    fn memory(&self) -> Memory {
+        let memory = self.crew.memory(self.sharing.clone());
+        Memory { loads: memory.loads + self.loads_in_vain, ..memory }
+    }
+
+    fn run_threads(&self) -> usize {
+        self.crew.launch().options.threads
     }
 
     fn may_block(&self) -> bool {

@@ -1,9 +1,10 @@
 //! What `model.toml` says to this engine.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
-use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
+use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec};
 
 /// Bytes of an arena unless the operator says otherwise; memory is taken only by what is written.
 const ARENA_BYTES: u64 = 256 << 20;
@@ -23,6 +24,8 @@ pub(super) struct Options {
     /// Whether a file of another version of its library is taken.
     pub(super) allow_version_skew: bool,
     pub(super) arena_bytes: u64,
+    /// Threads of a run in a worker.
+    pub(super) threads: usize,
     /// The environment's variables besides those that every model gets.
     pub(super) env: BTreeMap<String, String>,
     pub(super) recycling: Recycling,
@@ -37,7 +40,8 @@ pub(super) struct Recycling {
 }
 
 impl Options {
-    /// Reads the options; an unknown key or a value that cannot be is an error.
+    /// Reads the options; an unknown key or a value that cannot be is an error, and more threads than there are
+    /// processors are cut to their number.
     pub(super) fn read(spec: &ModelSpec) -> Result<Self, LoadError> {
         let mut options = Self {
             python: None,
@@ -46,6 +50,7 @@ impl Options {
             timeout: spec.limits.timeout,
             allow_version_skew: false,
             arena_bytes: ARENA_BYTES,
+            threads: 1,
             env: BTreeMap::new(),
             recycling: Recycling::default(),
         };
@@ -54,6 +59,7 @@ impl Options {
                 LoadError::new(LoadErrorKind::Configuration, format!("{key} = {value:?} in model.toml: {expected}"))
             })?;
         }
+        options.threads = options.threads.min(Budget::of_this_process().cores());
         Ok(options)
     }
 
@@ -65,6 +71,7 @@ impl Options {
             "timeout" => self.timeout = seconds(value)?,
             "allow_version_skew" => self.allow_version_skew = truth(value)?,
             "arena_bytes" => self.arena_bytes = count(value)?,
+            "threads" => self.threads = count(value)?,
             "max_runs" => self.recycling.runs = Some(count(value)?),
             "max_age" => self.recycling.age = Some(seconds(value)?),
             "max_private_bytes" => self.recycling.private_bytes = Some(count(value)?),
@@ -72,7 +79,7 @@ impl Options {
                 Some(name) => drop(self.env.insert(name.to_owned(), value.to_owned())),
                 None => {
                     return Err("unknown, expected python, preload, retry, timeout, allow_version_skew, arena_bytes, \
-                                max_runs, max_age, max_private_bytes or env");
+                                threads, max_runs, max_age, max_private_bytes or env");
                 }
             },
         }
@@ -84,8 +91,8 @@ fn truth(value: &str) -> Result<bool, &'static str> {
     value.parse().map_err(|_| "expected true or false")
 }
 
-fn count(value: &str) -> Result<u64, &'static str> {
-    value.parse().ok().filter(|count| *count > 0).ok_or("expected a whole number above 0")
+fn count<N: FromStr + Default + PartialOrd>(value: &str) -> Result<N, &'static str> {
+    value.parse().ok().filter(|count| *count > N::default()).ok_or("expected a whole number above 0")
 }
 
 fn seconds(value: &str) -> Result<Duration, &'static str> {
@@ -110,6 +117,8 @@ mod tests {
         assert_eq!((options.python.as_deref(), options.retry), (Some("python3.12"), false));
         assert_eq!((options.env["A"].as_str(), options.timeout), ("1", Duration::from_millis(500)));
         assert_eq!(read(&[("retry", "1")]).unwrap_err(), "retry = \"1\" in model.toml: expected true or false");
+        assert_eq!((read(&[]).unwrap().threads, read(&[("threads", "1")]).unwrap().threads), (1, 1));
+        assert_eq!(read(&[("threads", "100000")]).unwrap().threads, Budget::of_this_process().cores());
         assert!(read(&[("max_runs", "0")]).is_err() && read(&[("timeout", "nan")]).is_err());
         assert!(read(&[("pyton", "x")]).unwrap_err().contains("unknown, expected python"));
     }

@@ -10,7 +10,7 @@ macro_rules! module {
 }
 
 /// The modules by name.
-pub(super) const MODULES: [(&str, &str); 22] = [
+pub(super) const MODULES: [(&str, &str); 23] = [
     ("loadonce_worker", module!("__init__")),
     ("loadonce_worker.channel", module!("channel")),
     ("loadonce_worker.checks", module!("checks")),
@@ -32,6 +32,7 @@ pub(super) const MODULES: [(&str, &str); 22] = [
     ("loadonce_worker.tensors", module!("tensors")),
     ("loadonce_worker.threads", module!("threads")),
     ("loadonce_worker.typed", module!("typed")),
+    ("loadonce_worker.values", module!("values")),
     ("loadonce_worker.worker", module!("worker")),
 ];
 

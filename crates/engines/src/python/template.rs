@@ -12,13 +12,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use loadonce_core::ledger::ProcessMemory;
 use loadonce_core::{LoadError, LoadErrorKind, Progress};
 
-use super::control::{Loaded, ModelPlace, Order, PROTOCOL, Told};
+use super::control::{Declared, Form, Loaded, ModelPlace, Order, PROTOCOL, Told};
 use super::frame::MOST_BYTES;
 use super::interpreter::Interpreter;
 use super::logs::{Drained, Runs, Writer, pump};
 use super::options::Options;
+use super::roster::{Cost, Roster};
 use super::socket::Socket;
 use super::sources::{BOOT, MODULES};
 
@@ -50,16 +52,6 @@ const KEPT_VARIABLES: [&str; 12] = [
     "PYTHONHOME",
 ];
 
-/// Variables that keep libraries from starting threads, which would not survive a fork.
-const ONE_THREAD: [&str; 6] = [
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "BLIS_NUM_THREADS",
-];
-
 /// What it takes to start a template.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
@@ -68,12 +60,15 @@ pub(super) struct Launch {
     pub(super) folder: PathBuf,
     pub(super) interpreter: Interpreter,
     pub(super) options: Options,
+    pub(super) inputs: Vec<Declared>,
+    pub(super) outputs: Vec<Declared>,
 }
 
 /// A running template. Dropping it ends the process and all workers.
 #[derive(Debug)]
 pub(super) struct Template {
     process: Child,
+    cost: Cost,
     shared: Arc<Shared>,
     /// None before the model is loaded.
     reader: Option<JoinHandle<()>>,
@@ -84,6 +79,7 @@ pub(super) struct Template {
 struct Shared {
     control: Socket,
     ends: Mutex<Ends>,
+    roster: Arc<Roster>,
     changed: Condvar,
 }
 
@@ -97,10 +93,18 @@ struct Ends {
 
 impl Template {
     /// Starts the process and waits until it has loaded the model, unless `preload` is false.
-    pub(super) fn start(launch: &Launch, preload: bool, progress: &Progress) -> Result<(Self, Loaded), LoadError> {
+    pub(super) fn start(
+        launch: &Launch,
+        preload: bool,
+        roster: &Arc<Roster>,
+        progress: &Progress,
+    ) -> Result<(Self, Loaded), LoadError> {
         let (control, process, log) = spawn(launch)?;
-        let shared = Arc::new(Shared { control, ends: Mutex::default(), changed: Condvar::new() });
-        let mut template = Self { process, shared, reader: None, logs: Mutex::new(vec![log]) };
+        roster.found(process.id());
+        let (ends, roster) = (Mutex::default(), Arc::clone(roster));
+        let shared = Arc::new(Shared { control, ends, roster, changed: Condvar::new() });
+        let logs = Mutex::new(vec![log]);
+        let mut template = Self { process, cost: Cost::default(), shared, reader: None, logs };
         let loaded = template.greet(launch, preload, progress)?;
         let shared = Arc::clone(&template.shared);
         let reader = thread::Builder::new().name("python-ends".to_owned()).spawn(move || shared.read());
@@ -118,12 +122,20 @@ impl Template {
             }
             other => return Err(unexpected(&other)),
         }
+        let without = ProcessMemory::of(self.pid());
         let model = ModelPlace { name: &launch.name, file: &launch.file, folder: &launch.folder };
         let allow_version_skew = launch.options.allow_version_skew;
-        let start = Order::Start { protocol: PROTOCOL, model, preload, allow_version_skew };
+        let (inputs, outputs) = (&launch.inputs, &launch.outputs);
+        let start = Order::Start { protocol: PROTOCOL, model, preload, allow_version_skew, inputs, outputs };
         self.shared.order(&start, &[]).map_err(|error| internal("cannot order the load", error))?;
         match self.told(launch, &mut buffer, None, progress)? {
-            Told::Loaded(loaded) => Ok(loaded),
+            Told::Loaded(loaded) => {
+                if loaded.form != Form::Deferred {
+                    self.shared.roster.loaded();
+                }
+                self.cost = Cost::of(self.pid(), without);
+                Ok(loaded)
+            }
             other => Err(unexpected(&other)),
         }
     }
@@ -179,9 +191,15 @@ impl Template {
     }
 
     /// Orders a worker, whose channel, arena, standard output and standard error these are.
-    pub(super) fn fork(&self, worker: u64, arena: u64, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(super) fn fork(
+        &self,
+        worker: u64,
+        threads: usize,
+        arena: u64,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
         self.shared.ends().workers.insert(worker, None);
-        self.shared.order(&Order::Fork { worker, threads: 1, nice: 0, arena }, descriptors)
+        self.shared.order(&Order::Fork { worker, threads, nice: 0, arena }, descriptors)
     }
 
     /// Remembers no more how a worker ended, which nobody will ask.
@@ -215,6 +233,11 @@ impl Template {
     /// Whether the process has ended.
     pub(super) fn is_gone(&self) -> bool {
         self.shared.ends().template
+    }
+
+    /// What its load has taken.
+    pub(super) fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// The process.
@@ -262,13 +285,17 @@ impl Shared {
             match serde_json::from_slice(datagram) {
                 Ok(Told::Exited { worker, code, signal }) => {
                     self.ends().workers.entry(worker).and_modify(|end| *end = Some(exited(code, signal)));
+                    self.roster.lose(worker);
                     self.changed.notify_all();
                 }
                 Ok(_) => (),
                 Err(error) => tracing::warn!(%error, "a template told something else than it may"),
             }
         }
-        self.ends().template = true;
+        let mut ends = self.ends();
+        ends.template = true;
+        // The kernel ends them with it.
+        ends.workers.keys().for_each(|worker| self.roster.lose(*worker));
         self.changed.notify_all();
     }
 
@@ -289,7 +316,7 @@ fn spawn(launch: &Launch) -> Result<(Socket, Child, Drained), LoadError> {
     let mut command = Command::new(&launch.interpreter.program);
     command.args(["-c", BOOT]).current_dir(&launch.folder).env_clear();
     command.envs(std::env::vars_os().filter(|(name, _)| KEPT_VARIABLES.iter().any(|kept| *kept == name)));
-    command.envs(ONE_THREAD.map(|name| (name, "1"))).envs(&launch.options.env);
+    command.envs(&launch.options.env);
     command.stdin(stdin).stderr(output.try_clone().map_err(failed)?).stdout(output);
     let process = command.spawn().map_err(|error| {
         let detail = format!("cannot start Python as {}", launch.interpreter);

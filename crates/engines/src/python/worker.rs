@@ -14,6 +14,7 @@ use super::control::{Failure, FailureKind, Loaded, Readied, Refusal, RowRefusal}
 use super::frame::{self, FrameError, MOST_BYTES, Place, Placed, Said};
 use super::kernel;
 use super::logs::{Runs, Writer, pump};
+use super::roster::{Presence, Roster};
 use super::socket::Socket;
 use super::template::{Launch, Template, internal};
 
@@ -30,7 +31,8 @@ pub(super) struct Worker {
     runs: Runs,
     run: u64,
     born: Instant,
-    _alive: Arc<()>,
+    /// None before it is ready.
+    presence: Option<Presence>,
 }
 
 /// What a worker is to be.
@@ -38,8 +40,8 @@ pub(super) struct Worker {
 pub(super) struct Wanted<'a> {
     pub(super) launch: &'a Launch,
     pub(super) number: u64,
-    /// A clone of it tells that the worker is there.
-    pub(super) alive: &'a Arc<()>,
+    /// Where it is noted once it is ready.
+    pub(super) roster: &'a Arc<Roster>,
     /// Time to be ready; none where it loads a copy of its own.
     pub(super) deadline: Option<Duration>,
 }
@@ -67,16 +69,21 @@ impl Worker {
         let deadline = wanted.deadline.map(|time| Instant::now() + time);
         let readied = worker.readied(deadline, wanted)?;
         worker.pid = readied.pid;
+        if readied.loaded.is_some() {
+            wanted.roster.loaded();
+        }
+        worker.presence = Some(wanted.roster.enter(worker.number, worker.pid, worker.born));
         Ok((worker, readied.loaded))
     }
 
     fn order(template: &Arc<Template>, wanted: &Wanted<'_>) -> io::Result<Self> {
         let (channel, its_channel) = Socket::pair()?;
-        let arena = Arena::new(wanted.launch.options.arena_bytes)?;
+        let options = &wanted.launch.options;
+        let arena = Arena::new(options.arena_bytes)?;
         let (log, output) = pipe()?;
         let output = output.as_fd();
         let descriptors = [its_channel.as_fd(), arena.as_fd(), output, output];
-        template.fork(wanted.number, arena.capacity(), &descriptors)?;
+        template.fork(wanted.number, options.threads, arena.capacity(), &descriptors)?;
         let runs = Runs::default();
         let writer = Writer { model: Arc::clone(&wanted.launch.name), worker: Some(wanted.number), runs: runs.clone() };
         template.keep(pump(log, writer)?);
@@ -91,7 +98,7 @@ impl Worker {
             runs,
             run: 0,
             born: Instant::now(),
-            _alive: Arc::clone(wanted.alive),
+            presence: None,
         })
     }
 
@@ -124,6 +131,7 @@ impl Worker {
 
     fn attempt(&mut self, batch: &Batch, patience: Patience) -> Result<Result<Outputs, RunError>, Lost> {
         self.run += 1;
+        self.presence.iter().for_each(Presence::ran);
         self.runs.begin(self.run);
         let asked = match frame::run(self.run, batch.inputs(), self.arena.capacity()) {
             Ok(asked) => asked,
@@ -182,6 +190,7 @@ impl Worker {
     /// The reason for people. A worker that still lives is killed; one that is about to end keeps its reason.
     fn gone(&self, stopped: Stopped, patience: Duration) -> Lost {
         self.template.kill(self.number);
+        self.presence.iter().for_each(Presence::lose);
         match stopped {
             Stopped::Lost(lost) => lost,
             Stopped::Late => Lost::Hung(patience),
@@ -208,6 +217,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        // Before it ends, so that its end is no death.
+        self.presence = None;
         // One that does not hear this sees its channel close.
         let _ = self.channel.send(&frame::stop());
         self.template.forget(self.number);

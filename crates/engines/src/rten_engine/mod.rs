@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use ::rten::NodeId;
 use loadonce_core::{
-    Contract, Engine, Footprint, LoadError, LoadErrorKind, Model, ModelSpec, Progress, Session, Signature,
+    Contract, Engine, LoadError, LoadErrorKind, Memory, Model, ModelSpec, Progress, Session, Signature,
 };
 
 use self::mapped::MappedModel;
@@ -62,8 +62,7 @@ impl Engine for Rten {
         let signature = support::signature(&summary, &model);
         let network = Network { inputs: model.input_ids().to_vec(), outputs: model.output_ids().to_vec(), model };
         network.check(&signature).map_err(|error| error.at(path))?;
-        let footprint = Footprint { copies: 1, weight_bytes };
-        Ok(Arc::new(RtenModel { network: Arc::new(network), signature: Arc::new(signature), footprint }))
+        Ok(Arc::new(RtenModel { network: Arc::new(network), signature: Arc::new(signature), weight_bytes }))
     }
 }
 
@@ -78,7 +77,7 @@ struct Network {
 struct RtenModel {
     network: Arc<Network>,
     signature: Arc<Signature>,
-    footprint: Footprint,
+    weight_bytes: u64,
 }
 
 impl Model for RtenModel {
@@ -90,8 +89,8 @@ impl Model for RtenModel {
         Contract::Shared
     }
 
-    fn footprint(&self) -> Footprint {
-        self.footprint
+    fn memory(&self) -> Memory {
+        Memory::in_process(self.weight_bytes)
     }
 
     fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {

@@ -24,7 +24,7 @@ mod testing;
 use std::fmt;
 use std::sync::Arc;
 
-use loadonce_core::{Contract, Engine, Footprint, LoadError, Model, ModelSpec, Progress, Session, Signature};
+use loadonce_core::{Contract, Engine, LoadError, Memory, Model, ModelSpec, Progress, Session, Signature};
 
 use self::ops::Operator;
 use self::plan::Plan;
@@ -94,8 +94,8 @@ impl Model for TabularModel {
         Contract::Shared
     }
 
-    fn footprint(&self) -> Footprint {
-        Footprint { copies: 1, weight_bytes: self.plan.weight_bytes() as u64 }
+    fn memory(&self) -> Memory {
+        Memory::in_process(self.plan.weight_bytes() as u64)
     }
 
     fn open_session(&self) -> Result<Box<dyn Session>, LoadError> {

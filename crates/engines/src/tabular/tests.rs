@@ -123,9 +123,9 @@ fn a_pipeline_answers_with_labels_and_scores() {
 fn a_model_is_shared_and_counts_its_weights() {
     let model = load(&forest()).unwrap();
     assert_eq!(model.contract(), Contract::Shared);
-    let footprint = model.footprint();
-    assert_eq!(footprint.copies, 1);
-    assert!((100..2000).contains(&footprint.weight_bytes), "{footprint:?}");
+    let memory = model.memory();
+    assert_eq!(memory.copies(), 1);
+    assert!((100..2000).contains(&memory.weight_bytes.unwrap()), "{memory:?}");
 }
 
 #[test]

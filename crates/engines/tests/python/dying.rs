@@ -47,13 +47,14 @@ fn failure(outcome: Result<String, RunError>) -> String {
 #[test]
 fn a_request_whose_worker_dies_is_answered_by_another() {
     let folder = Folder::with("", MISBEHAVE);
-    let (_model, mut session) = folder.session();
+    let (model, mut session) = folder.session();
     let first = ask(&mut *session, FINE).unwrap();
     for (then, marker) in [("die", "a"), ("exit", "b"), ("babble", "c"), ("close", "d")] {
         let row = format!(r#"{{"do": "nothing", "unless": "{marker}", "then": "{then}"}}"#);
         assert_ne!(ask(&mut *session, &row).unwrap(), first);
     }
-    assert_eq!(folder.loads(), 1);
+    let memory = model.memory();
+    assert_eq!((folder.loads(), memory.loads, memory.deaths, memory.workers.len()), (1, 1, 4, 1));
 }
 
 #[test]
@@ -94,10 +95,11 @@ fn a_worker_that_hangs_is_killed_when_its_time_is_over() {
 #[test]
 fn a_template_that_dies_is_started_again() {
     let folder = Folder::with("", MISBEHAVE);
-    let (_model, mut session) = folder.session();
+    let (model, mut session) = folder.session();
     let row = r#"{"do": "nothing", "unless": "a", "then": "orphan"}"#;
     ask(&mut *session, row).unwrap();
-    assert_eq!(folder.loads(), 2);
+    let memory = model.memory();
+    assert_eq!((folder.loads(), memory.loads, memory.deaths, memory.shared_bytes.is_some()), (2, 2, 1, true));
 }
 
 #[test]
@@ -114,10 +116,11 @@ fn workers_that_cannot_start_any_more_end_the_session() {
 #[test]
 fn a_worker_is_replaced_after_so_many_runs() {
     let folder = Folder::with("", MISBEHAVE).option("max_runs", "2");
-    let (_model, mut session) = folder.session();
+    let (model, mut session) = folder.session();
     let pids: Vec<_> = (0..5).map(|_| ask(&mut *session, FINE).unwrap()).collect();
     assert!(pids[0] == pids[1] && pids[1] != pids[2] && pids[2] == pids[3] && pids[3] != pids[4], "{pids:?}");
-    assert_eq!(folder.loads(), 1);
+    let memory = model.memory();
+    assert_eq!((folder.loads(), memory.deaths, memory.workers.len()), (1, 0, 1));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use loadonce_core::sample::{Sample, Tolerance};
-use loadonce_core::{Content, DType, Dim, InferRequest, LoadErrorKind, NamedTensor, RunError, Shape, Tensor};
+use loadonce_core::{
+    Budget, Content, DType, Dim, InferRequest, LoadErrorKind, NamedTensor, RunError, Shape, Tensor, TensorSpec,
+};
 
 use crate::support::{Folder, ask, run};
 
@@ -19,7 +21,7 @@ fn a_model_is_loaded_once_for_all_sessions() {
     let parts: Vec<Vec<u32>> = answers.iter().map(|answer| serde_json::from_str(answer).unwrap()).collect();
     assert!(parts[0][0] != parts[1][0] && parts[1][0] != parts[2][0] && parts[0][0] != parts[2][0], "{parts:?}");
     assert!(parts.iter().all(|part| part[1] == parts[0][1] && part[2] == 7), "{parts:?}");
-    assert_eq!((folder.loads(), model.footprint().copies), (1, 1));
+    assert_eq!((folder.loads(), model.memory().copies()), (1, 1));
 }
 
 #[test]
@@ -33,6 +35,35 @@ fn rows_that_are_json_go_in_and_out_whatever_their_size() {
     let rows = [r#"{"a":[1,2.5,null]}"#, &long, "true"];
     assert_eq!(run(&mut *session, &rows).unwrap(), rows);
     assert_eq!(run(&mut *session, &[]).unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_run_has_the_threads_that_it_is_given_and_the_load_one() {
+    let code = "
+import os
+
+IN_TEMPLATE = os.environ['OMP_NUM_THREADS']
+
+class Model:
+    def predict(self, rows):
+        return [[IN_TEMPLATE, os.environ['OMP_NUM_THREADS']] for row in rows]
+";
+    // No more than there are processors.
+    let two = Budget::of_this_process().cores().min(2);
+    for (asked, threads) in [("1", 1), ("2", two)] {
+        let (model, mut session) = Folder::of(code).option("threads", asked).session();
+        assert_eq!(model.run_threads(), threads);
+        assert_eq!(ask(&mut *session, "0").unwrap(), format!("[\"1\",\"{threads}\"]"));
+    }
+}
+
+#[test]
+fn what_model_toml_says_of_tensors_is_told_to_the_model() {
+    let mut folder = Folder::with("", "return rows");
+    folder.spec.declared.inputs.push(TensorSpec::new("x", DType::Fp32, [Dim::ANY, Dim::Fixed(4)]));
+    let error = folder.load().err().unwrap();
+    assert_eq!(error.kind(), LoadErrorKind::Configuration);
+    assert!(error.to_string().contains("class Model in model.py declares inputs and no outputs"), "{error}");
 }
 
 #[test]
@@ -152,10 +183,10 @@ fn a_model_that_does_not_survive_the_fork_is_loaded_by_each_worker() {
     sample(&mut folder);
     let (model, mut session) = folder.session();
     assert_eq!(ask(&mut *session, "7").unwrap(), "7");
-    assert_eq!((folder.loads(), model.footprint().copies), (2, 1));
-    let options = model.options();
-    let (_, preload) = options.iter().find(|(key, _)| key == "preload").unwrap();
-    assert!(preload.starts_with("false, as a forked worker did not answer: it did not answer within"), "{preload}");
+    let memory = model.memory();
+    assert_eq!((folder.loads(), memory.loads, memory.copies()), (2, 2, 1));
+    let reason = memory.sharing.reason().unwrap();
+    assert!(reason.starts_with("a forked worker did not answer: it did not answer within"), "{reason}");
     let mut folder = Folder::of(POOL).option("preload", "true");
     sample(&mut folder);
     let error = folder.load().err().unwrap();

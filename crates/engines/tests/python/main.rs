@@ -4,4 +4,5 @@
 
 mod dying;
 mod loading;
+mod memory;
 mod support;

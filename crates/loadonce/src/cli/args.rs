@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bench::BenchFlags;
+use super::check::CheckFlags;
 use super::exit;
 use super::http_flags::HttpFlags;
+use super::plan::PlanFlags;
+use super::sample::SampleFlags;
 use super::settings::PATH_SEPARATOR;
 
 /// What was asked for.
@@ -24,7 +27,10 @@ pub(super) struct Arguments {
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     Serve,
-    Check,
+    Check(CheckFlags),
+    Sample(SampleFlags),
+    Plan(PlanFlags),
+    Measure { workers: Option<usize> },
     Inspect { json: bool },
     Engines { json: bool },
     Bench(Box<BenchFlags>),
@@ -42,8 +48,15 @@ struct Program {
 enum Command {
     /// Load models and answer predictions over HTTP
     Serve(Box<Serve>),
-    /// Do everything that serve does before it is ready, then exit
-    Check(Load),
+    /// Load models as serve does, ask each alone and by many threads, and say what is wrong with it
+    Check(Box<Check>),
+    /// Write a sample of a model: a request that it answers, with the right answers where you have them
+    Sample(Box<Sample>),
+    /// Say what models will take in memory, and whether that fits, before anything is loaded
+    Plan(Box<Plan>),
+    /// Load one model and print what it takes, for plan --measure
+    #[command(hide = true)]
+    Measure(Box<Measure>),
     /// Show a model's signature, operators, engine and size
     Inspect(Inspect),
     /// Show the engines: versions, where they were found, and how to get a missing one
@@ -57,6 +70,9 @@ enum Command {
 struct Serve {
     #[command(flatten)]
     load: Load,
+    /// For development: load a model anew when its files change, and wait for a change where one cannot be loaded
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    dev: Option<String>,
     /// Address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "IP")]
     host: Option<String>,
@@ -78,6 +94,38 @@ struct Serve {
     drain_timeout: Option<String>,
     #[command(flatten)]
     http: HttpFlags,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    #[command(flatten)]
+    load: Load,
+    #[command(flatten)]
+    trial: CheckFlags,
+}
+
+#[derive(Debug, Args)]
+struct Sample {
+    #[command(flatten)]
+    load: Load,
+    #[command(flatten)]
+    sample: SampleFlags,
+}
+
+#[derive(Debug, Args)]
+struct Plan {
+    #[command(flatten)]
+    load: Load,
+    #[command(flatten)]
+    plan: PlanFlags,
+}
+
+#[derive(Debug, Args)]
+struct Measure {
+    #[command(flatten)]
+    load: Load,
+    #[arg(long)]
+    workers: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +169,15 @@ struct Load {
     /// Start without any model
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     allow_empty: Option<String>,
+    /// Memory that the program and its models may take, such as 2G [default: what the system allows]
+    #[arg(long, value_name = "SIZE")]
+    memory_limit: Option<String>,
+    /// Load the models though there seems to be no room for them
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    force: Option<String>,
+    /// Folder in which it is kept what models were measured to take [default: loadonce in the user's state folder]
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<String>,
     /// Time for all models to be ready, such as 90s or 5m [default: none]
     #[arg(long, value_name = "TIME")]
     startup_timeout: Option<String>,
@@ -184,11 +241,12 @@ impl Arguments {
     pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Ok(match Program::try_parse_from(arguments)?.command {
             Command::Serve(serve) => {
-                let Serve { load, host, port, uds, grpc, drain_delay, drain_timeout, http, paths } = *serve;
+                let Serve { load, dev, host, port, uds, grpc, drain_delay, drain_timeout, http, paths } = *serve;
                 let mut arguments = load.arguments(Action::Serve);
                 arguments.add(grpc.flags());
                 arguments.add(paths.flags());
                 arguments.add([
+                    ("dev", dev),
                     ("host", host),
                     ("port", port),
                     ("uds", uds),
@@ -198,7 +256,10 @@ impl Arguments {
                 arguments.add(http.flags());
                 arguments
             }
-            Command::Check(load) => load.arguments(Action::Check),
+            Command::Check(check) => check.load.arguments(Action::Check(check.trial)),
+            Command::Sample(sample) => sample.load.arguments(Action::Sample(sample.sample)),
+            Command::Plan(plan) => plan.load.arguments(Action::Plan(plan.plan)),
+            Command::Measure(measure) => measure.load.arguments(Action::Measure { workers: measure.workers }),
             Command::Inspect(Inspect { paths, engines, json }) => {
                 let mut arguments = Self::new(Action::Inspect { json });
                 arguments.add([("models", joined(&paths))]);
@@ -236,6 +297,9 @@ impl Load {
             ("models", joined(&self.paths)),
             ("keep_going", self.keep_going),
             ("allow_empty", self.allow_empty),
+            ("memory_limit", self.memory_limit),
+            ("force", self.force),
+            ("state", self.state),
             ("startup_timeout", self.startup_timeout),
             ("startup_report", self.startup_report),
             ("log", self.log),

@@ -35,7 +35,7 @@ Exit codes:
   13   a format, operator or type is not supported
   14   the models do not fit in memory
   15   an engine is missing
-  16   warm-up or a sample failed
+  16   warm-up or a sample failed, or check found a model wrong
   17   startup took longer than --startup-timeout
   18   the address cannot be bound
   19   in a load test, a request was not answered rightly, or the server could not be asked
@@ -44,6 +44,11 @@ Exit codes:
   130  stopped before it was ready, without draining to the end, or before the end of a load test";
 
 impl Exit {
+    /// The one with that code.
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
     const ALL: [Self; 15] = [
         Self::Fine,
         Self::Usage,

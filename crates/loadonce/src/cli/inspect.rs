@@ -24,7 +24,7 @@ struct Inspection {
     engine_reason: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     options: BTreeMap<String, String>,
-    weight_bytes: u64,
+    weight_bytes: Option<u64>,
     contract: &'static str,
     producer: Option<String>,
     opsets: Vec<String>,
@@ -102,7 +102,7 @@ fn look_at(spec: &ModelSpec, engines: &InstalledEngines) -> Result<Inspection, L
         engine: chosen.engine.name(),
         engine_reason: chosen.reason,
         options: model.options().into_iter().collect(),
-        weight_bytes: model.footprint().weight_bytes,
+        weight_bytes: model.memory().weight_bytes,
         contract: model.contract().as_str(),
         opsets: summary.opsets.iter().map(|(domain, version)| format!("{domain} {version}")).collect(),
         producer: summary.producer,
@@ -130,8 +130,8 @@ impl Inspection {
             let _ = writeln!(text, "  {label:<10} {value}");
         };
         row("engine", &format!("{} ({})", self.engine, self.engine_reason));
-        let (file, weights) = (readable_size(self.file_bytes), readable_size(self.weight_bytes));
-        row("size", &format!("{file} on disk, {weights} of weights in memory"));
+        let weights = self.weight_bytes.map(|bytes| format!(", {} of weights in memory", readable_size(bytes)));
+        row("size", &format!("{} on disk{}", readable_size(self.file_bytes), weights.unwrap_or_default()));
         row("contract", self.contract);
         if !self.options.is_empty() {
             let options: Vec<_> = self.options.iter().map(|(key, value)| format!("{key} = {value}")).collect();

@@ -4,13 +4,18 @@ mod access_log;
 mod args;
 mod bench;
 mod check;
+mod dev;
 mod engines;
 mod exit;
 mod http_flags;
 mod inspect;
+mod loaded;
 mod logging;
 mod narrate;
+mod numbers;
 mod output;
+mod plan;
+mod sample;
 mod serve;
 mod settings;
 
@@ -72,7 +77,10 @@ fn run(arguments: Arguments, environment: &BTreeMap<String, String>) -> Exit {
 fn act(action: Action, settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
     match action {
         Action::Serve => runtime(&settings)?.block_on(serve::serve(settings, engines)),
-        Action::Check => runtime(&settings)?.block_on(check::check(settings, engines)),
+        Action::Check(flags) => runtime(&settings)?.block_on(check::check(settings, engines, flags)),
+        Action::Sample(flags) => runtime(&settings)?.block_on(sample::sample(settings, engines, flags)),
+        Action::Plan(flags) => plan::plan(&settings, &engines, &flags),
+        Action::Measure { workers } => runtime(&settings)?.block_on(plan::measure(settings, engines, workers)),
         Action::Inspect { json } => inspect::inspect(&settings, &engines, json),
         Action::Engines { json } => engines::engines(&engines, json),
         Action::Bench(flags) => client_runtime()?.block_on(bench::bench(&flags, &settings)),

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use loadonce_core::Memory;
 use loadonce_core::status::{ComponentStatus, Snapshot, Stage, StatusView};
 use loadonce_server::report::readable_size;
 use tokio::sync::oneshot;
@@ -149,13 +150,17 @@ fn line(model: &ComponentStatus, width: usize) -> String {
     let record = &model.record;
     let version = record.version.as_deref().unwrap_or("-");
     let engine = record.engine.unwrap_or("-");
-    let (copies, size) = record.footprint.map_or((0, 0), |footprint| (footprint.copies, footprint.weight_bytes));
+    let (copies, size) = record.memory.as_ref().map_or((0, None), |memory| (memory.copies(), memory.weight_bytes));
     let copies = if copies == 1 { "1 copy".to_owned() } else { format!("{copies} copies") };
+    let unshared = record.memory.as_ref().and_then(|memory| memory.sharing.reason());
+    let unshared = unshared.map(|reason| format!("; each worker loads a copy: {reason}")).unwrap_or_default();
     let time = model.startup_time().as_secs_f64() * 1e3;
     let samples = record.samples;
     let reason = record.engine_reason.as_deref().unwrap_or_default();
-    let size = readable_size(size);
-    format!("  {name:width$}  v{version}  {engine:<11}  {copies}  {size:>9}  {time:>8.1} ms  {samples}; {reason}")
+    let size = size.map_or_else(|| "?".to_owned(), readable_size);
+    format!(
+        "  {name:width$}  v{version}  {engine:<11}  {copies:<8} {size:>8}  {time:>8.1} ms  {samples}; {reason}{unshared}"
+    )
 }
 
 fn event(model: &ComponentStatus) {
@@ -164,6 +169,7 @@ fn event(model: &ComponentStatus) {
         tracing::error!(model = model.name, reason = model.reason, "model failed");
         return;
     }
+    let memory = record.memory.as_ref();
     tracing::info!(
         model = model.name,
         version = record.version,
@@ -171,8 +177,13 @@ fn event(model: &ComponentStatus) {
         engine_reason = record.engine_reason,
         options = ?record.options,
         loads = record.loads,
-        copies = record.footprint.map(|footprint| footprint.copies),
-        weight_bytes = record.footprint.map(|footprint| footprint.weight_bytes),
+        copies = memory.map(Memory::copies),
+        sharing = memory.map(|memory| memory.sharing.as_str()),
+        sharing_reason = memory.and_then(|memory| memory.sharing.reason()),
+        weight_bytes = memory.and_then(|memory| memory.weight_bytes),
+        shared_bytes = memory.and_then(|memory| memory.shared_bytes),
+        total_bytes = memory.and_then(Memory::total_bytes),
+        load_peak_bytes = memory.and_then(|memory| memory.load_peak),
         milliseconds = model.startup_time().as_secs_f64() * 1e3,
         samples = record.samples.found,
         samples_right = record.samples.right,

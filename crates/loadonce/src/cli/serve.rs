@@ -4,26 +4,33 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use loadonce_core::loader::{Engines, LoadOptions};
+use loadonce_core::loader::{Engines, LoadOptions, Serving};
+use loadonce_core::plan::Admission;
 use loadonce_core::status::{Phase, Readiness, ReadyRules, Snapshot, StatusView};
-use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec, Registry};
+use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec};
 use loadonce_lifespan::{
     Address, Application, BindError, Bound, Config, Drain, Failed, Loaded, Observer, Paths, Report, Shutdown, Startup,
     StartupErrorKind, signals,
 };
 use loadonce_server::report::{ErrorReport, StartupReport};
 use loadonce_server::{Api, Telemetry};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::access_log::AccessLog;
+use super::dev::Dev;
 use super::exit::Exit;
 use super::narrate::Narrator;
 use super::output::say;
+use super::plan::Before;
 use super::settings::{GRPC_PORT, GRPC_UDS};
-use super::{Failure, LogFormat, Settings, find};
-use crate::{InstalledEngines, load_models};
+use super::{Failure, LogFormat, Settings, find, plan};
+use crate::{InstalledEngines, load_serving};
 
 /// Serves until told to stop.
-pub(super) async fn serve(settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
+pub(super) async fn serve(mut settings: Settings, engines: Arc<InstalledEngines>) -> Result<Exit, Failure> {
+    // What cannot be loaded may be mended while it is developed.
+    settings.keep_going |= settings.dev;
     let Some((observer, writer)) = AccessLog::start(settings.access_log) else {
         let report = serve_observed(&settings, engines, None).await?;
         return Ok(close(&settings, &report));
@@ -41,7 +48,9 @@ async fn serve_observed(
 ) -> Result<Report, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
+    let dev = settings.dev.then(|| Dev::new(settings));
     let specs = find(settings)?;
+    let admission = plan::admit(settings, &specs, &engines)?;
     let config = Config { observer, ..config(settings) };
     let bound = config.bind_with(|status| meanwhile(settings, &Telemetry::new(status))).await;
     let bound = bound.map_err(|error| not_bound(settings, &error))?;
@@ -51,17 +60,41 @@ async fn serve_observed(
     }
     // Its own, because no prediction is counted while loading.
     let telemetry = Telemetry::new(bound.status());
-    let loaded = load(settings, bound, (specs, engines), &mut shutdown).await?;
+    let before = Before::now();
+    let loaded = load(settings, bound, (specs, Arc::clone(&engines), admission), &mut shutdown).await?;
     let herald = tokio::spawn(herald(settings.clone(), loaded.status(), loaded.addresses().to_vec()));
+    learn(settings, engines, before, &loaded.status());
     let limits = loadonce_server::Limits {
         body_bytes: settings.max_body_bytes,
         message_bytes: settings.max_grpc_message_bytes,
         large_bodies: loadonce_server::Limits::large_bodies_for(settings.cores),
     };
-    let api = move |registry| Api::new(registry, telemetry, limits);
-    let report = loaded.serve(|registry| routes(settings, &api(registry)), shutdown).await;
+    let (tell, told) = oneshot::channel();
+    let watcher = dev.map(|dev| tokio::spawn(watch(dev, told)));
+    let serve = move |serving: Arc<Serving>| {
+        let api = Api::new(serving.registry(), telemetry, limits);
+        let routes = routes(settings, &api);
+        // Nobody listens unless files are watched.
+        let _ = tell.send((serving, api));
+        routes
+    };
+    let report = loaded.serve(serve, shutdown).await;
     herald.abort();
+    watcher.iter().for_each(JoinHandle::abort);
     Ok(report)
+}
+
+/// Keeps what the model took for later plans. Reads its files once more, which takes no thread of the runtime.
+fn learn(settings: &Settings, engines: Arc<InstalledEngines>, before: Option<Before>, status: &StatusView) {
+    let (settings, snapshot) = (settings.clone(), status.snapshot());
+    tokio::task::spawn_blocking(move || before.map(|before| before.learn(&settings, &engines, &snapshot)));
+}
+
+/// Loads anew what changes, once there is something that serves.
+async fn watch(dev: Dev, serving: oneshot::Receiver<(Arc<Serving>, Api)>) {
+    if let Ok((serving, api)) = serving.await {
+        dev.watch(serving, api).await;
+    }
 }
 
 fn config(settings: &Settings) -> Config {
@@ -121,14 +154,14 @@ pub(super) fn load_options(settings: &Settings) -> LoadOptions {
 async fn load(
     settings: &Settings,
     bound: Bound,
-    (specs, engines): (Vec<ModelSpec>, Arc<InstalledEngines>),
+    (specs, engines, admission): (Vec<ModelSpec>, Arc<InstalledEngines>, Admission),
     shutdown: &mut Shutdown,
-) -> Result<Loaded<Registry>, Failure> {
+) -> Result<Loaded<Arc<Serving>>, Failure> {
     let status = bound.status();
     let narrator = Narrator::start(status, settings.log);
-    let options = load_options(settings);
+    let options = LoadOptions { admission, ..load_options(settings) };
     let engines: Arc<dyn Engines> = engines;
-    let startup = async move |startup: &Startup| load_models(startup, specs, &engines, options).await;
+    let startup = async move |startup: &Startup| load_serving(startup, specs, &engines, options).await;
     let loaded = bound.load_unless(startup, shutdown).await;
     narrator.finish().await;
     loaded.map_err(|failed| startup_failure(settings, &failed))

@@ -114,6 +114,12 @@ impl InstalledEngines {
 
 #[cfg(feature = "onnxruntime")]
 impl InstalledEngines {
+    /// The library that was found; another one is another engine.
+    #[cfg(feature = "cli")]
+    pub(crate) fn library(&self) -> Option<&Path> {
+        Some(&self.onnx_runtime.as_ref()?.found.as_ref()?.path)
+    }
+
     fn availability(&self) -> Availability {
         match &self.onnx_runtime {
             None => rule::SWITCHED_OFF,
@@ -139,6 +145,12 @@ impl InstalledEngines {
 
 #[cfg(not(feature = "onnxruntime"))]
 impl InstalledEngines {
+    #[cfg(feature = "cli")]
+    #[expect(clippy::unused_self, reason = "of builds with the engine")]
+    pub(crate) fn library(&self) -> Option<&Path> {
+        None
+    }
+
     #[expect(clippy::unused_self, reason = "of builds with the engine")]
     fn availability(&self) -> Availability {
         rule::NOT_BUILT

@@ -40,6 +40,12 @@ pub fn discover(paths: &[PathBuf]) -> Result<Vec<ModelSpec>, RepositoryErrors> {
     if errors.is_empty() { Ok(models) } else { Err(RepositoryErrors(errors)) }
 }
 
+/// Where the files of each model lie that can be found at `paths`: its folder, or its only file.
+pub fn roots(paths: &[PathBuf]) -> BTreeMap<String, PathBuf> {
+    let places = paths.iter().filter_map(|path| places(path).ok()).flatten();
+    places.map(|Place { name, file, folder, .. }| (name, folder.unwrap_or(file))).collect()
+}
+
 /// Where a model lies.
 struct Place {
     name: String,
@@ -147,7 +153,9 @@ impl Place {
             spec.missing.extend(input.missing.map(|value| (name.clone(), value)));
             spec.columns.extend(input.columns.map(|columns| (name, columns)));
         }
-        spec.labels = keys.outputs.into_iter().map(|(name, output)| (name, output.labels)).collect();
+        spec.declared = keys.declared;
+        let labels = keys.outputs.into_iter().map(|(name, output)| (name, output.labels));
+        spec.labels = labels.filter(|(_, labels)| !labels.is_empty()).collect();
         if let Some(folder) = folder {
             spec.samples = Arc::new(SampleFolder::new(folder.join("samples")));
         }

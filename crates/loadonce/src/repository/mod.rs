@@ -4,6 +4,7 @@
 
 mod batching_keys;
 mod discover;
+mod files;
 mod model_toml;
 
 use std::fmt;
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 
 use loadonce_core::LoadErrorKind;
 
-pub use self::discover::discover;
+pub use self::discover::{discover, roots};
+pub use self::files::{Stamp, files};
 
 /// Everything that is wrong with the models on disk, found in one go.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
-use loadonce_core::{Contract, FillValue, Limits, LoadErrorKind};
+use indexmap::IndexMap;
+use loadonce_core::{Contract, DType, Dim, FillValue, Limits, LoadErrorKind, Signature, TensorSpec};
 use serde::Deserialize;
 
 use super::RepositoryError;
@@ -29,6 +30,7 @@ pub(super) struct ModelToml {
     retry: Option<Scalar>,
     timeout: Option<Scalar>,
     allow_version_skew: Option<Scalar>,
+    threads: Option<Scalar>,
     max_runs: Option<Scalar>,
     max_age: Option<Scalar>,
     max_private_bytes: Option<Scalar>,
@@ -36,8 +38,12 @@ pub(super) struct ModelToml {
     workers: Option<usize>,
     pub(super) limits: LimitKeys,
     pub(super) batching: BatchingKeys,
-    pub(super) inputs: BTreeMap<String, InputKeys>,
-    pub(super) outputs: BTreeMap<String, OutputKeys>,
+    /// In the order of the file, which is that of a model that has no other.
+    pub(super) inputs: IndexMap<String, InputKeys>,
+    pub(super) outputs: IndexMap<String, OutputKeys>,
+    /// What these say of dtypes and axes.
+    #[serde(skip)]
+    pub(super) declared: Signature,
 }
 
 /// Text, a number or a truth, as text: its type is for the engine to judge.
@@ -56,14 +62,20 @@ pub(super) struct LimitKeys {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct InputKeys {
+    #[serde(deserialize_with = "datatype")]
+    datatype: Option<DType>,
+    shape: Option<Vec<i64>>,
     pub(super) columns: Option<Vec<String>>,
     #[serde(deserialize_with = "fill")]
     pub(super) missing: Option<FillValue>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct OutputKeys {
+    #[serde(deserialize_with = "datatype")]
+    datatype: Option<DType>,
+    shape: Option<Vec<i64>>,
     pub(super) labels: Vec<String>,
 }
 
@@ -80,10 +92,11 @@ impl ModelToml {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let keys: Self = toml::from_str(text).map_err(|error| one_line(&error, text))?;
+        let mut keys: Self = toml::from_str(text).map_err(|error| one_line(&error, text))?;
         keys.limits.check()?;
         expect_count("workers", keys.workers, 1024)?;
         keys.batching.check()?;
+        keys.declared = keys.declare()?;
         let twice = keys.inputs.iter().find_map(|(name, input)| Some((name, repeated(input.columns.as_ref()?)?)));
         match twice {
             Some((name, column)) => Err(format!("[inputs.{name}] names column '{column}' twice")),
@@ -101,6 +114,7 @@ impl ModelToml {
             ("retry", &self.retry),
             ("timeout", &self.timeout),
             ("allow_version_skew", &self.allow_version_skew),
+            ("threads", &self.threads),
             ("max_runs", &self.max_runs),
             ("max_age", &self.max_age),
             ("max_private_bytes", &self.max_private_bytes),
@@ -109,6 +123,15 @@ impl ModelToml {
         let env = self.env.iter().map(|(name, value)| (format!("env.{name}"), value.0.clone()));
         let options = self.options.iter().map(|(key, value)| (key.clone(), value.clone()));
         options.chain(keys).chain(env).collect()
+    }
+
+    /// The inputs and outputs that have a datatype here.
+    fn declare(&self) -> Result<Signature, String> {
+        let inputs = self.inputs.iter().map(|(name, keys)| spec("inputs", name, keys.datatype, keys.shape.as_deref()));
+        let outputs =
+            self.outputs.iter().map(|(name, keys)| spec("outputs", name, keys.datatype, keys.shape.as_deref()));
+        let inputs = inputs.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        Ok(Signature { inputs, outputs: outputs.filter_map(Result::transpose).collect::<Result<_, _>>()? })
     }
 
     /// The limits; a session of a Python model is a worker.
@@ -167,6 +190,24 @@ pub(super) fn expect_count(key: &str, value: Option<usize>, most: usize) -> Resu
     }
 }
 
+/// What one table says of its input or output; none where it does not say a datatype.
+fn spec(table: &str, name: &str, datatype: Option<DType>, shape: Option<&[i64]>) -> Result<Option<TensorSpec>, String> {
+    let dim = |axis: &i64| match axis {
+        -1 => Ok(Dim::ANY),
+        axis => usize::try_from(*axis).map(Dim::Fixed).map_err(|_| {
+            format!("[{table}.{name}] has an axis of {axis} in its shape, expected a length, or -1 for any")
+        }),
+    };
+    match (datatype, shape) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(format!("[{table}.{name}] has a shape, but no datatype")),
+        (Some(dtype), None) => Ok(Some(TensorSpec { dims: None, ..TensorSpec::new(name, dtype, []) })),
+        (Some(dtype), Some(axes)) => {
+            Ok(Some(TensorSpec::new(name, dtype, axes.iter().map(dim).collect::<Result<Vec<_>, _>>()?)))
+        }
+    }
+}
+
 /// The parser's message with its line, without the picture of the place.
 fn one_line(error: &toml::de::Error, text: &str) -> String {
     let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
@@ -178,6 +219,10 @@ fn repeated(names: &[String]) -> Option<&String> {
 }
 
 fn contract<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Contract>, D::Error> {
+    String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+fn datatype<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<DType>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
@@ -257,9 +302,12 @@ mod tests {
             max_bytes = 1024
             max_delay_ms = 0.5
             [inputs.x]
+            datatype = "FP32"
+            shape = [-1, 2]
             columns = ["a", "b"]
             missing = -1
-            [inputs.z]
+            [inputs.b]
+            datatype = "BYTES"
             missing = "unknown"
             [outputs.y]
             labels = ["no", "yes"]
@@ -276,8 +324,19 @@ mod tests {
         assert_eq!(options, [("intra_op_threads", "2"), ("session.disable_prepacking", "1")]);
         assert_eq!(keys.inputs["x"].columns.as_deref().unwrap(), ["a", "b"]);
         assert_eq!(keys.inputs["x"].missing, Some(FillValue::Integer(-1)));
-        assert_eq!(keys.inputs["z"], InputKeys { columns: None, missing: Some(FillValue::Text("unknown".to_owned())) });
+        assert_eq!(keys.inputs["b"].missing, Some(FillValue::Text("unknown".to_owned())));
+        let inputs: Vec<_> = keys.declared.inputs.iter().map(ToString::to_string).collect();
+        assert_eq!((inputs, keys.declared.outputs), (vec!["FP32 [?,2]".to_owned(), "BYTES [...]".to_owned()], vec![]));
         assert_eq!(keys.outputs["y"].labels, ["no", "yes"]);
+    }
+
+    #[test]
+    fn keys_of_python_models_are_options() {
+        let keys = ModelToml::parse("workers = 2\nthreads = 3\nretry = false\n[env]\nA = 1").unwrap();
+        let options = keys.engine_options();
+        let options: Vec<_> = options.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(options, [("env.A", "1"), ("retry", "false"), ("threads", "3")]);
+        assert_eq!(keys.limits().sessions, Some(2));
     }
 
     #[test]
@@ -291,6 +350,9 @@ mod tests {
             ("[batching]\nmax_rows = 0", "batching.max_rows: expected 1 to 1048576"),
             ("[batching]\nmax_delay_ms = -1.0", "batching.max_delay_ms: expected 0 to 60000"),
             ("[inputs.x]\nmissing = []", "line 2: missing: expected nan, a number, text or a truth, got array"),
+            ("[outputs.y]\ndatatype = 'float'", "line 2: unknown datatype 'float'"),
+            ("[outputs.y]\nshape = [1]", "[outputs.y] has a shape, but no datatype"),
+            ("[inputs.x]\ndatatype = 'FP32'\nshape = [-2]", "[inputs.x] has an axis of -2 in its shape"),
             ("[inputs.x]\ncolumns = ['a', 'a']", "[inputs.x] names column 'a' twice"),
         ];
         for (text, expected) in cases {

@@ -8,4 +8,4 @@ mod process;
 pub(crate) use self::client::Client;
 pub(crate) use self::fake_server::{FakeServer, Reply};
 pub(crate) use self::folder::{Folder, example, examples};
-pub(crate) use self::process::{Ended, Server, binary, in_time, run, run_with, until};
+pub(crate) use self::process::{Ended, Server, binary, in_time, run, run_with, run_with_python, until};

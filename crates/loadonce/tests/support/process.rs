@@ -1,10 +1,9 @@
 //! The real binary, run to its end or served from; killed and waited for when a test lets it go.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,8 +26,18 @@ pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     grpc_address: Option<SocketAddr>,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Said,
+    stderr: Said,
+}
+
+/// What a pipe has brought, read as it comes.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    text: String,
+    is_over: bool,
 }
 
 /// The binary with an environment that has nothing of ours, and without what is installed on this machine.
@@ -50,16 +59,26 @@ pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item =
     run_with(arguments, &[])
 }
 
+/// Runs the binary to its end with the Python that a user would find.
+pub(crate) fn run_with_python<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
+    run_with(arguments, &[("PATH", &search_path())])
+}
+
+fn search_path() -> String {
+    #[expect(clippy::disallowed_methods, reason = "an interpreter is looked for as by a user")]
+    std::env::var("PATH").unwrap()
+}
+
 /// Runs the binary to its end with these variables.
 pub(crate) fn run_with<S: AsRef<std::ffi::OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     variables: &[(&str, &str)],
 ) -> Ended {
     let mut child = binary().args(arguments).envs(variables.iter().copied()).spawn().unwrap();
-    let stdout = drain(child.stdout.take().unwrap());
-    let stderr = drain(child.stderr.take().unwrap());
+    let stdout = Said::by(BufReader::new(child.stdout.take().unwrap()));
+    let stderr = Said::by(BufReader::new(child.stderr.take().unwrap()));
     let code = wait(&mut child).code();
-    Ended { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+    Ended { code, stdout: stdout.to_the_end(), stderr: stderr.to_the_end() }
 }
 
 impl Server {
@@ -82,10 +101,15 @@ impl Server {
         let mut command = binary();
         command.args(["serve", "--port", &port.to_string()]).args(arguments).envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
-        let stderr = drain(child.stderr.take().unwrap());
+        let stderr = Said::by(BufReader::new(child.stderr.take().unwrap()));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (address, grpc_address) = listening(&mut stdout);
-        Self { child, address, grpc_address, stdout: Some(drain(stdout)), stderr: Some(stderr) }
+        Self { child, address, grpc_address, stdout: Said::by(stdout), stderr }
+    }
+
+    /// Starts `serve` on a free port with the Python that a user would find.
+    pub(crate) fn start_with_python<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::start_under(&[("PATH", &search_path())], 0, arguments)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -106,6 +130,11 @@ impl Server {
         until(|| client.send("GET", "/v2/health/ready", "").unwrap().status == 200);
     }
 
+    /// Whether that has been written to standard output or standard error so far.
+    pub(crate) fn said(&self, what: &str) -> bool {
+        [&self.stdout, &self.stderr].into_iter().any(|said| said.state().text.contains(what))
+    }
+
     pub(crate) fn signal(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
@@ -113,8 +142,7 @@ impl Server {
     /// Waits for the end.
     pub(crate) fn wait(mut self) -> Ended {
         let code = wait(&mut self.child).code();
-        let read = |pipe: &mut Option<JoinHandle<String>>| pipe.take().unwrap().join().unwrap();
-        Ended { code, stdout: read(&mut self.stdout), stderr: read(&mut self.stderr) }
+        Ended { code, stdout: self.stdout.to_the_end(), stderr: self.stderr.to_the_end() }
     }
 
     /// Tells the server to stop and waits for its end.
@@ -153,12 +181,30 @@ fn listening(stdout: &mut BufReader<ChildStdout>) -> (SocketAddr, Option<SocketA
     (behind("http://").unwrap_or_else(|| panic!("no address in '{line}'")), behind("gRPC on "))
 }
 
-fn drain(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        pipe.read_to_string(&mut text).unwrap();
-        text
-    })
+impl Said {
+    /// Reads a pipe to its end.
+    fn by(mut pipe: impl BufRead + Send + 'static) -> Self {
+        let said = Self::default();
+        let reader = said.clone();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while pipe.read_line(&mut line).unwrap() > 0 {
+                reader.state().text.push_str(&line);
+                line.clear();
+            }
+            reader.state().is_over = true;
+        });
+        said
+    }
+
+    fn to_the_end(&self) -> String {
+        until(|| self.state().is_over);
+        self.state().text.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
 }
 
 /// Waits for a child, but not for ever.

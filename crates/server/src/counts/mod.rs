@@ -5,6 +5,7 @@ mod batches;
 mod histogram;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,9 +22,9 @@ pub(crate) use self::histogram::{Histogram, Reading};
 /// Counts of every declared model, by name. They only grow: whoever wants those of a period subtracts.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    models: BTreeMap<String, ModelCounts>,
+    models: BTreeMap<String, Arc<ModelCounts>>,
     /// Of requests for models that there are not: their names come from callers, who could bring any number of them.
-    unknown: ModelCounts,
+    unknown: Arc<ModelCounts>,
 }
 
 /// Counts of one model.
@@ -93,8 +94,8 @@ pub(crate) struct Answered {
 
 /// A request under way, counted once: when its outcome is known, or when it is dropped because its caller has left.
 #[derive(Debug)]
-pub(crate) struct Pending<'a> {
-    counts: &'a ModelCounts,
+pub(crate) struct Pending {
+    counts: Arc<ModelCounts>,
     protocol: Protocol,
     started: Instant,
     is_counted: bool,
@@ -117,21 +118,26 @@ pub(crate) struct Sums {
 }
 
 impl Counts {
-    pub(crate) fn new(registry: &Registry) -> Self {
-        let counts = |entry: &Entry| ModelCounts { version: entry.version().to_owned(), ..ModelCounts::default() };
-        let models = registry.iter().map(|(name, entry)| (name.to_owned(), counts(entry)));
-        Self { models: models.collect(), unknown: ModelCounts::default() }
+    /// Counts of these models: those that are here already, and new ones of models or versions that are not.
+    pub(crate) fn for_models(&self, registry: &Registry) -> Self {
+        let new = |entry: &Entry| ModelCounts { version: entry.version().to_owned(), ..ModelCounts::default() };
+        let counts = |name: &str, entry: &Entry| {
+            let present = self.models.get(name).filter(|counts| counts.version == entry.version());
+            present.cloned().unwrap_or_else(|| Arc::new(new(entry)))
+        };
+        let models = registry.iter().map(|(name, entry)| (name.to_owned(), counts(name, entry)));
+        Self { models: models.collect(), unknown: Arc::clone(&self.unknown) }
     }
 
     /// The counts of that model, or those of all that are unknown.
-    pub(crate) fn of(&self, model: &str) -> &ModelCounts {
+    pub(crate) fn of(&self, model: &str) -> &Arc<ModelCounts> {
         self.models.get(model).unwrap_or(&self.unknown)
     }
 
     /// The counts of each model, and under the name `unknown` those of all others, if one was asked for.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &ModelCounts)> {
-        let unknown = Some(("unknown", &self.unknown)).filter(|(_, counts)| counts.duration.count() > 0);
-        self.models.iter().map(|(name, counts)| (name.as_str(), counts)).chain(unknown)
+        let unknown = Some(("unknown", &*self.unknown)).filter(|(_, counts)| counts.duration.count() > 0);
+        self.models.iter().map(|(name, counts)| (name.as_str(), &**counts)).chain(unknown)
     }
 }
 
@@ -159,8 +165,8 @@ impl Default for ModelCounts {
 
 impl ModelCounts {
     /// A request that came when `started` says.
-    pub(crate) fn begin(&self, protocol: Protocol, started: Instant) -> Pending<'_> {
-        Pending { counts: self, protocol, started, is_counted: false }
+    pub(crate) fn begin(self: &Arc<Self>, protocol: Protocol, started: Instant) -> Pending {
+        Pending { counts: Arc::clone(self), protocol, started, is_counted: false }
     }
 
     /// What became of requests, as far as there were any.
@@ -223,7 +229,7 @@ impl ModelCounts {
     }
 }
 
-impl Pending<'_> {
+impl Pending {
     /// The request was answered at that time.
     pub(crate) fn answered(mut self, answered: &Answered, ended: Instant) {
         self.counts.answered(answered);
@@ -246,7 +252,7 @@ impl Pending<'_> {
     }
 }
 
-impl Drop for Pending<'_> {
+impl Drop for Pending {
     fn drop(&mut self) {
         if !self.is_counted {
             let is_panic = std::thread::panicking();
@@ -323,7 +329,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_each_and_shared_runs_once() {
-        let counts = ModelCounts::default();
+        let counts = Arc::new(ModelCounts::default());
         for leads in [true, false] {
             counts.begin(Protocol::V2, Instant::now()).answered(&answered(leads), Instant::now());
         }
@@ -346,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_request_that_nobody_waits_for_is_counted_as_such() {
-        let counts = ModelCounts::default();
+        let counts = Arc::new(ModelCounts::default());
         drop(counts.begin(Protocol::Grpc, Instant::now()));
         counts.begin(Protocol::Grpc, Instant::now()).failed(&ApiError::invalid("wrong"));
         let outcomes: Vec<_> = counts.outcomes().map(|(_, outcome, count)| (outcome.as_str(), count)).collect();

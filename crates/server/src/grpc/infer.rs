@@ -99,7 +99,7 @@ async fn decoded(
         Err(error) => Err(error),
     };
     if let Err(error) = &decoded {
-        api.counts().of("").begin(Protocol::Grpc, call.started).failed(error);
+        api.served().counts.of("").begin(Protocol::Grpc, call.started).failed(error);
     }
     decoded
 }

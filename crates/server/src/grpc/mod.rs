@@ -34,7 +34,7 @@ pub(crate) fn routes(api: Api) -> Router {
         .route("/inference.GRPCInferenceService/ModelReady", unary(model::ready))
         .route("/inference.GRPCInferenceService/ModelMetadata", unary(model::metadata))
         .route("/inference.GRPCInferenceService/ModelConfig", unary(model::config))
-        .route("/inference.GRPCInferenceService/ModelStatistics", unary(model::statistics))
+        .route("/inference.GRPCInferenceService/ModelStatistics", post(model::statistics))
         .route("/inference.GRPCInferenceService/RepositoryIndex", unary(|api, request| Ok(model::index(api, request))))
         .route("/inference.GRPCInferenceService/ModelInfer", post(infer::one))
         .route("/inference.GRPCInferenceService/ModelStreamInfer", post(infer::stream))

@@ -1,7 +1,10 @@
 //! Methods about models: metadata, and Triton's configuration, statistics and index.
 
+use axum::extract::{Request, State};
+use axum::response::Response;
 use loadonce_core::{ModelHandle, TensorSpec};
 
+use super::call::{Bound, answer_one, decode};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::facts::{self, IndexEntry};
@@ -21,12 +24,12 @@ pub(super) fn version(version: &str) -> Option<&str> {
     (!version.is_empty()).then_some(version)
 }
 
-fn find<'a>(api: &'a Api, name: &str, given: &str) -> Result<&'a ModelHandle, ApiError> {
-    Ok(api.registry().get(name, version(given))?)
+fn find(api: &Api, name: &str, given: &str) -> Result<ModelHandle, ApiError> {
+    Ok(api.model(name, version(given))?)
 }
 
 pub(super) fn ready(api: &Api, request: &ModelReadyRequest) -> Result<ModelReadyResponse, ApiError> {
-    let entry = api.registry().entry(&request.name, version(&request.version))?;
+    let entry = api.entry(&request.name, version(&request.version))?;
     Ok(ModelReadyResponse { ready: entry.not_ready().is_none() })
 }
 
@@ -36,7 +39,7 @@ pub(super) fn metadata(api: &Api, request: &ModelMetadataRequest) -> Result<Mode
     Ok(ModelMetadataResponse {
         name: model.name().to_owned(),
         versions: vec![model.version().to_owned()],
-        platform: facts::platform(model),
+        platform: facts::platform(&model),
         inputs: tensors(&model.signature().inputs),
         outputs: tensors(&model.signature().outputs),
     })
@@ -48,11 +51,11 @@ fn tensor_metadata(spec: &TensorSpec) -> TensorMetadata {
 
 pub(super) fn config(api: &Api, request: &ModelConfigRequest) -> Result<ModelConfigResponse, ApiError> {
     let model = find(api, &request.name, &request.version)?;
-    let specific = Specific { versions: facts::numbered_versions(model) };
-    let sessions = i32::try_from(facts::sessions(api, model)).unwrap_or(i32::MAX);
+    let specific = Specific { versions: facts::numbered_versions(&model) };
+    let sessions = i32::try_from(facts::sessions(api, &model)).unwrap_or(i32::MAX);
     let config = ModelConfig {
         name: model.name().to_owned(),
-        platform: facts::platform(model),
+        platform: facts::platform(&model),
         backend: model.engine().to_owned(),
         version_policy: Some(ModelVersionPolicy { policy_choice: Some(PolicyChoice::Specific(specific)) }),
         // Shapes are whole: no axis is left out for batches.
@@ -83,12 +86,17 @@ fn data_type(spec: &TensorSpec) -> i32 {
 }
 
 /// Of all models where none is named (`extension_statistics.md`, "GRPC").
-pub(super) fn statistics(api: &Api, request: &ModelStatisticsRequest) -> Result<ModelStatisticsResponse, ApiError> {
-    let all = match request.name.as_str() {
-        "" => facts::all_statistics(api),
-        name => vec![facts::statistics(api, find(api, name, &request.version)?)],
-    };
-    Ok(ModelStatisticsResponse { model_stats: all.into_iter().map(Into::into).collect() })
+pub(super) async fn statistics(State(api): State<Api>, request: Request) -> Response {
+    let api = &api;
+    answer_one(request, Bound::SMALL, async |_, message| {
+        let request: ModelStatisticsRequest = decode(&message?)?;
+        let all = match request.name.as_str() {
+            "" => facts::all_statistics(api).await,
+            name => vec![facts::statistics(api, &find(api, name, &request.version)?).await],
+        };
+        Ok(ModelStatisticsResponse { model_stats: all.into_iter().map(Into::into).collect() })
+    })
+    .await
 }
 
 pub(super) fn index(api: &Api, request: &RepositoryIndexRequest) -> RepositoryIndexResponse {

@@ -77,7 +77,8 @@ fn target(api: &Api, wanted: Option<&HeaderValue>) -> Result<Target, ApiError> {
         let name = name.to_str().map_err(|_| ApiError::invalid(format!("{TARGET_MODEL}: expected text")))?;
         return Ok(Target { name: name.to_owned(), version: None });
     }
-    let names: Vec<_> = api.registry().iter().map(|(name, _)| name).collect();
+    let served = api.served();
+    let names: Vec<_> = served.registry.iter().map(|(name, _)| name).collect();
     match names.as_slice() {
         [only] => Ok(Target { name: (*only).to_owned(), version: None }),
         [] => Err(ApiError::new(ApiErrorKind::NoSuchPath, "no model is served")),

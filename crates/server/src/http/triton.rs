@@ -15,18 +15,18 @@ use crate::facts::{self, IndexEntry};
 use crate::wire::from_json;
 
 pub(super) async fn config(State(api): State<Api>, Path(target): Path<Target>) -> Result<Json<Value>, ApiError> {
-    let model = api.registry().get(&target.name, target.version())?;
+    let model = api.model(&target.name, target.version())?;
     let tensors = |specs: &[TensorSpec]| specs.iter().map(tensor_config).collect::<Vec<_>>();
     Ok(Json(json!({
         "name": model.name(),
-        "platform": facts::platform(model),
+        "platform": facts::platform(&model),
         "backend": model.engine(),
-        "version_policy": { "specific": { "versions": facts::numbered_versions(model) } },
+        "version_policy": { "specific": { "versions": facts::numbered_versions(&model) } },
         // Shapes are whole: no axis is left out for batches.
         "max_batch_size": 0,
         "input": tensors(&model.signature().inputs),
         "output": tensors(&model.signature().outputs),
-        "instance_group": [{ "name": model.name(), "kind": "KIND_CPU", "count": facts::sessions(&api, model) }],
+        "instance_group": [{ "name": model.name(), "kind": "KIND_CPU", "count": facts::sessions(&api, &model) }],
         "model_transaction_policy": { "decoupled": false },
         "response_cache": { "enable": false },
     })))
@@ -37,12 +37,12 @@ fn tensor_config(spec: &TensorSpec) -> Value {
 }
 
 pub(super) async fn statistics(State(api): State<Api>, Path(target): Path<Target>) -> Result<Json<Value>, ApiError> {
-    let model = api.registry().get(&target.name, target.version())?;
-    Ok(Json(json!({ "model_stats": [facts::statistics(&api, model)] })))
+    let model = api.model(&target.name, target.version())?;
+    Ok(Json(json!({ "model_stats": [facts::statistics(&api, &model).await] })))
 }
 
 pub(super) async fn all_statistics(State(api): State<Api>) -> Json<Value> {
-    Json(json!({ "model_stats": facts::all_statistics(&api) }))
+    Json(json!({ "model_stats": facts::all_statistics(&api).await }))
 }
 
 /// The body of an index request, which may be empty.

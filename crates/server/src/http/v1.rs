@@ -18,13 +18,14 @@ use crate::wire::v2::Encoded;
 
 /// `{"models": [...]}` (KServe, "v1 protocol").
 pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
-    let names: Vec<_> = api.registry().iter().map(|(name, _)| name).collect();
+    let served = api.served();
+    let names: Vec<_> = served.registry.iter().map(|(name, _)| name).collect();
     Json(json!({ "models": names }))
 }
 
 /// KServe's `name` and `ready`, and TensorFlow Serving's `model_version_status` (`api_rest.md`, "Model status API").
 pub(super) async fn status(State(api): State<Api>, Path(target): Path<Target>) -> Result<Json<Value>, ApiError> {
-    let entry = api.registry().entry(&target.name, target.version())?;
+    let entry = api.entry(&target.name, target.version())?;
     let reason = entry.not_ready();
     let ready = reason.is_none();
     let status = json!({
@@ -40,7 +41,7 @@ pub(super) async fn status(State(api): State<Api>, Path(target): Path<Target>) -
 
 /// The signature (`api_rest.md` has no section for it; `http_rest_api_handler.cc` serves the path).
 pub(super) async fn metadata(State(api): State<Api>, Path(target): Path<Target>) -> Result<Json<Value>, ApiError> {
-    let model = api.registry().get(&target.name, target.version())?;
+    let model = api.model(&target.name, target.version())?;
     Ok(Json(v1::metadata(model.name(), model.version(), model.signature())))
 }
 
@@ -49,7 +50,8 @@ pub(super) async fn no_labels(
     State(api): State<Api>,
     Path((name, _)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    let version = api.registry().entry(&name, None)?.version();
+    let entry = api.entry(&name, None)?;
+    let version = entry.version();
     let text = format!("versions have no labels here; model '{name}' serves version '{version}' at /v1/models/{name}");
     Err(ApiError::new(ApiErrorKind::NoSuchPath, text))
 }

@@ -27,19 +27,19 @@ pub(super) async fn model_metadata(
     State(api): State<Api>,
     Path(target): Path<Target>,
 ) -> Result<Json<Value>, ApiError> {
-    let model = api.registry().get(&target.name, target.version())?;
+    let model = api.model(&target.name, target.version())?;
     let tensors = |specs: &[TensorSpec]| specs.iter().map(tensor_metadata).collect::<Vec<_>>();
     Ok(Json(json!({
         "name": model.name(),
         "versions": [model.version()],
-        "platform": facts::platform(model),
+        "platform": facts::platform(&model),
         "inputs": tensors(&model.signature().inputs),
         "outputs": tensors(&model.signature().outputs),
     })))
 }
 
 pub(super) async fn model_ready(State(api): State<Api>, Path(target): Path<Target>) -> Result<Response, ApiError> {
-    let entry = api.registry().entry(&target.name, target.version())?;
+    let entry = api.entry(&target.name, target.version())?;
     Ok(match entry.not_ready() {
         None => Json(json!({ "name": target.name, "ready": true })).into_response(),
         Some(reason) => {

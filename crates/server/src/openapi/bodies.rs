@@ -6,7 +6,7 @@ use super::reference;
 
 /// Adds them.
 pub(super) fn add(schemas: &mut Map<String, Value>) {
-    for (name, schema) in [about(), models(), v1(), v2()].concat() {
+    for (name, schema) in [about(), memory(), models(), v1(), v2()].concat() {
         schemas.insert(name.to_owned(), schema);
     }
 }
@@ -14,14 +14,57 @@ pub(super) fn add(schemas: &mut Map<String, Value>) {
 type Schemas = Vec<(&'static str, Value)>;
 
 fn about() -> Schemas {
+    let startup = [
+        ("ready", flag()),
+        ("phase", text("")),
+        ("models", list(&reference("StartupModel"))),
+        ("memory", reference("ServerMemory")),
+    ];
     vec![
         ("Error", error()),
         ("Live", record([("live", json!({ "const": true }))])),
         ("Ready", record([("ready", json!({ "const": true }))])),
         ("NotReady", record([("ready", json!({ "const": false })), ("reason", text("What is waited for."))])),
         ("ServerMetadata", record([("name", text("")), ("version", text("")), ("extensions", list(&text("")))])),
-        ("Startup", record([("ready", flag()), ("phase", text("")), ("models", list(&json!({ "type": "object" })))])),
+        ("Startup", record(startup)),
         ("Document", record([("openapi", text("")), ("paths", json!({ "type": "object" }))])),
+    ]
+}
+
+/// Of the startup report.
+fn memory() -> Schemas {
+    let server = [
+        ("proportional_bytes", nullable("Of the server's process, of shared memory its part.")),
+        ("peak_bytes", nullable("The largest working set that it had.")),
+        ("limit_bytes", nullable("What the control group allows.")),
+    ];
+    let model = [
+        ("name", text("")),
+        ("state", text("")),
+        ("copies", nullable("Sets of the weights in memory.")),
+        ("weight_bytes", nullable("Of one set.")),
+        ("memory", json!({ "anyOf": [reference("ModelMemory"), { "type": "null" }] })),
+    ];
+    let of_model = [
+        ("sharing", json!({ "enum": ["in_process", "copy_on_write", "each_worker"] })),
+        ("total_bytes", nullable("Of all its processes; of a model in the server's process, its weights.")),
+        ("shared_bytes", nullable("What its processes have together.")),
+        ("load_peak_bytes", nullable("The largest working set of the process that loaded it.")),
+        ("worker_deaths", count()),
+        ("workers", list(&reference("WorkerMemory"))),
+    ];
+    let worker = [
+        ("slot", count()),
+        ("pid", count()),
+        ("private_bytes", nullable("What it shares with nobody.")),
+        ("proportional_bytes", nullable("Of shared memory its part.")),
+        ("runs", count()),
+    ];
+    vec![
+        ("ServerMemory", record(server)),
+        ("StartupModel", record(model)),
+        ("ModelMemory", record(of_model)),
+        ("WorkerMemory", record(worker)),
     ]
 }
 
@@ -59,6 +102,7 @@ fn models() -> Schemas {
         ("inference_count", count()),
         ("execution_count", count()),
         ("inference_stats", json!({ "type": "object", "additionalProperties": counted() })),
+        ("memory_usage", list(&record([("type", text("")), ("id", count()), ("byte_size", count())]))),
     ];
     vec![
         ("TensorMetadata", record([("name", text("")), ("datatype", text("")), ("shape", lengths())])),
@@ -150,6 +194,11 @@ fn flag() -> Value {
 
 fn count() -> Value {
     json!({ "type": "integer", "minimum": 0 })
+}
+
+/// A number that may not be known, or not yet.
+fn nullable(description: &str) -> Value {
+    json!({ "type": ["integer", "null"], "minimum": 0, "description": description })
 }
 
 /// The lengths of axes; -1 is any length.

@@ -22,6 +22,7 @@ use serde::de::IgnoredAny;
 
 pub(crate) use self::array::{ArrayError, parse_pieces, quote};
 pub(crate) use self::lazy::Raw;
+pub(crate) use self::write::write_object;
 
 /// Why a body could not be read, or an answer not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

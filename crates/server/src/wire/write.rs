@@ -117,6 +117,12 @@ pub(crate) fn scalar<T: serde::Serialize>(out: &mut Vec<u8>, value: T) {
     debug_assert!(written.is_ok(), "{written:?}");
 }
 
+/// An object of these names and values, which are JSON.
+pub(crate) fn write_object<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let field = |(name, value)| format!("{}:{value}", serde_json::Value::from(name));
+    format!("{{{}}}", fields.into_iter().map(field).collect::<Vec<_>>().join(","))
+}
+
 /// A comma before all but the first element of a list.
 pub(crate) fn separate(out: &mut Vec<u8>, position: usize) {
     if position > 0 {

@@ -42,7 +42,7 @@ fn the_data_file_is_mapped_as_long_as_the_model_lives() {
     fs::write(&path, weights(4096)).unwrap();
     let model = load_in(folder.path(), &split("model.onnx.data", 4096)).unwrap();
     assert!(is_mapped(&path));
-    assert_eq!(model.footprint().weight_bytes, 32, "four weights, and their packed form");
+    assert_eq!(model.memory().weight_bytes, Some(32), "four weights, and their packed form");
     let session = model.open_session().unwrap();
     drop(model);
     assert!(is_mapped(&path), "the session runs on the map");

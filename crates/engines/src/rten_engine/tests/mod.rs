@@ -55,7 +55,7 @@ fn a_network_answers_in_its_files_names_and_axes() {
     assert_eq!(signature.outputs[0].to_string(), "FP32 [batch,2]");
     assert_eq!(model.contract(), Contract::Shared);
     // Four weights, and their packed form.
-    assert_eq!((model.footprint().copies, model.footprint().weight_bytes), (1, 32));
+    assert_eq!((model.memory().copies(), model.memory().weight_bytes), (1, Some(32)));
     // [1, 1] * w = [1, 1]; [1, 0] * w = [1, -1], whose softmax after relu is e / (e + 1).
     let answers = run(&*model, vec![tensor(&[2, 2], &[1.0_f32, 1.0, 1.0, 0.0])]).unwrap();
     let got = answers[0].as_slice::<f32>().unwrap();

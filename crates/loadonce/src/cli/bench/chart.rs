@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::numbers::time;
+use crate::cli::numbers::time;
 
 /// Lines of a chart.
 const LINES: u32 = 16;

@@ -22,7 +22,6 @@ mod interrupt;
 mod progress;
 mod table;
 mod chart;
-mod numbers;
 mod report;
 
 use std::fmt;
@@ -34,12 +33,12 @@ use self::caller::Target;
 use self::child::OwnServer;
 use self::endpoint::Endpoint;
 use self::interrupt::Interrupt;
-use self::numbers::{thousands, time};
 use self::report::{ModelReport, Report, ServerReport};
 use self::row::{Plan, Row};
 use self::subject::{Inquiry, Subject};
 use self::usage::Processes;
 use super::exit::Exit;
+use super::numbers::{thousands, time};
 use super::output::say;
 use super::{Failure, Settings, find};
 

@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::flags::{Load, LoadFlags};
-use super::numbers::{rate, thousands};
 use super::pace::Window;
 use super::tally::Tally;
+use crate::cli::numbers::{rate, thousands};
 
 /// How often it is looked at.
 const TICK: Duration = Duration::from_millis(100);

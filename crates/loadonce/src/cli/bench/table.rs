@@ -7,10 +7,10 @@ use loadonce_server::report::readable_size;
 
 use super::chart::chart;
 use super::flags::{Load, Protocol};
-use super::numbers::{per_second, rate, thousands, time};
 use super::row::Row;
 use super::subject::Subject;
 use super::tally::{FaultKind, Faults};
+use crate::cli::numbers::{per_second, rate, thousands, time};
 
 /// More than this part of a core for each thread that asks, and it is not the server that is measured.
 const BUSY: f64 = 0.9;

@@ -1,10 +1,12 @@
-//! What processes of this machine spend, as Linux tells it in `/proc` (`proc_pid_stat(5)`, `proc_pid_smaps(5)`).
+//! What processes of this machine spend, as Linux tells it in `/proc` (`proc_pid_stat(5)`).
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use loadonce_core::ledger::{ProcessMemory, peak_bytes};
 
 use super::endpoint::Socket;
 
@@ -75,8 +77,8 @@ impl Processes {
         let sum = |sum: Usage, pid: &u32| {
             Some(Usage {
                 cpu: sum.cpu + cpu(*pid)?,
-                memory: sum.memory + kilobytes(*pid, "smaps_rollup", "Pss:")?,
-                peak: sum.peak + kilobytes(*pid, "status", "VmHWM:")?,
+                memory: sum.memory + ProcessMemory::of(*pid)?.proportional_bytes,
+                peak: sum.peak + peak_bytes(*pid)?,
                 ..sum
             })
         };
@@ -105,13 +107,6 @@ fn cpu(pid: u32) -> Option<Duration> {
     let ticks = ticks()?.checked_add(ticks()?)?;
     let per_second = u32::try_from(rustix::param::clock_ticks_per_second()).ok()?;
     Duration::from_secs(1).checked_mul(ticks)?.checked_div(per_second)
-}
-
-/// The bytes of a line such as `Pss:   1234 kB`.
-fn kilobytes(pid: u32, file: &str, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
 /// The state of a listening socket in `/proc/net/tcp`.

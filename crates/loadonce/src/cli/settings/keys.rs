@@ -7,7 +7,8 @@ use loadonce_server::NoOrigin;
 use super::Settings;
 use super::value::PATH_SEPARATOR;
 use super::value::{
-    bounded, duration, library, parse, path, port, quoted, show_duration, show_library, show_path, show_port, url_path,
+    bounded, duration, library, parse, path, port, quoted, show_duration, show_library, show_path, show_port, size,
+    url_path,
 };
 
 /// How one setting is read and shown.
@@ -82,9 +83,29 @@ pub(super) const KEYS: &[Key] = &[
         show: |settings| Some(settings.keep_going.to_string()),
     },
     Key {
+        name: "dev",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.dev = value),
+        show: |settings| Some(settings.dev.to_string()),
+    },
+    Key {
         name: "allow_empty",
         set: |settings, text| parse(text, TRUTH).map(|value| settings.allow_empty = value),
         show: |settings| Some(settings.allow_empty.to_string()),
+    },
+    Key {
+        name: "memory_limit",
+        set: |settings, text| size(text).map(|value| settings.memory_limit = Some(value)),
+        show: |settings| settings.memory_limit.map(|bytes| bytes.to_string()),
+    },
+    Key {
+        name: "force",
+        set: |settings, text| parse(text, TRUTH).map(|value| settings.force = value),
+        show: |settings| Some(settings.force.to_string()),
+    },
+    Key {
+        name: "state",
+        set: |settings, text| path(text).map(|value| settings.state = Some(value)),
+        show: |settings| settings.state.as_deref().map(show_path),
     },
     Key {
         name: "startup_timeout",

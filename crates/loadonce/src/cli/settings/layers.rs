@@ -24,6 +24,13 @@ pub(crate) struct Layers {
     pub(crate) flags: Vec<(&'static str, String)>,
 }
 
+/// Where programs keep what they know of the user's machine (XDG Base Directory Specification, `XDG_STATE_HOME`).
+fn state_folder(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let folder = |name: &str| environment.get(name).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    Some(state.join("loadonce"))
+}
+
 /// Everything that is wrong with the settings, a line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mistakes(pub(crate) Vec<String>);
@@ -36,6 +43,7 @@ impl Layers {
     pub(crate) fn resolve(self) -> Result<Settings, Mistakes> {
         let mut mistakes = Vec::new();
         let mut entries = self.file_entries(&mut mistakes);
+        let given = self.given();
         entries.extend(platform::entries(&self.environment));
         entries.extend(self.environment_entries());
         entries.extend(self.flags.into_iter().map(|(key, text)| {
@@ -52,8 +60,17 @@ impl Layers {
                 mistakes.push(mistake);
             }
         }
+        settings.given = given;
+        settings.state = settings.state.take().or_else(|| state_folder(&self.environment));
         mistakes.extend(settings.contradictions());
         if mistakes.is_empty() { Ok(settings) } else { Err(Mistakes(mistakes)) }
+    }
+
+    fn given(&self) -> BTreeMap<String, String> {
+        let flags = self.flags.iter().filter(|(key, _)| *key != "models");
+        let flags = flags.map(|(key, text)| (format!("{PREFIX}{}", key.to_ascii_uppercase()), text.clone()));
+        let file = self.file.iter().map(|file| ("LOADONCE_CONFIG".to_owned(), file.display().to_string()));
+        flags.chain(file).collect()
     }
 
     fn file_entries(&self, mistakes: &mut Vec<String>) -> Entries {
@@ -202,7 +219,9 @@ mod tests {
         let mut again = tempfile::NamedTempFile::new().unwrap();
         again.write_all(settings.print().as_bytes()).unwrap();
         let reread = Layers { file: Some(again.path().to_owned()), ..Layers::default() }.resolve().unwrap();
-        assert_eq!(Settings { sources: BTreeMap::new(), ..reread }, Settings { sources: BTreeMap::new(), ..settings });
+        // Where they come from is another matter.
+        let values = |settings| Settings { sources: BTreeMap::new(), given: BTreeMap::new(), ..settings };
+        assert_eq!(values(reread), values(settings));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) const GRPC_UDS: &str = "--grpc-uds";
 
 /// Everything that can be set, resolved.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "a list of independent switches")]
 pub(crate) struct Settings {
     pub(crate) models: Vec<PathBuf>,
     pub(crate) host: IpAddr,
@@ -47,7 +48,15 @@ pub(crate) struct Settings {
     pub(crate) health_path: Option<String>,
     pub(crate) predict_path: Option<String>,
     pub(crate) keep_going: bool,
+    /// Whether models whose files change are loaded anew.
+    pub(crate) dev: bool,
     pub(crate) allow_empty: bool,
+    /// Bytes that the program and its models may take; what the system allows when absent.
+    pub(crate) memory_limit: Option<u64>,
+    /// Whether models are loaded though there seems to be no room for them.
+    pub(crate) force: bool,
+    /// Where it is kept what models were measured to take.
+    pub(crate) state: Option<PathBuf>,
     pub(crate) startup_timeout: Option<Duration>,
     pub(crate) drain_delay: Duration,
     pub(crate) drain_timeout: Duration,
@@ -62,6 +71,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) cors_origins: Origins,
     pub(crate) engines: EngineOptions,
+    /// The flags and the file as they were given.
+    given: BTreeMap<String, String>,
     sources: BTreeMap<&'static str, Source>,
 }
 
@@ -88,7 +99,11 @@ impl Default for Settings {
             health_path: None,
             predict_path: None,
             keep_going: false,
+            dev: false,
             allow_empty: false,
+            memory_limit: None,
+            force: false,
+            state: None,
             startup_timeout: None,
             drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
@@ -102,6 +117,7 @@ impl Default for Settings {
             limits: Limits::default(),
             cors_origins: Origins::Own,
             engines: EngineOptions::default(),
+            given: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
     }
@@ -121,6 +137,11 @@ impl Settings {
             (GRPC_UDS, grpc_uds.map(Address::Unix)),
         ];
         all.into_iter().filter_map(|(flag, address)| Some((flag, address?))).collect()
+    }
+
+    /// What was given on the command line, but the models, as variables for a child of this program.
+    pub(crate) fn as_variables(&self) -> &BTreeMap<String, String> {
+        &self.given
     }
 
     /// What is wrong with the settings together, though each may be right.

@@ -64,6 +64,34 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(amount * unit).map_err(|_| wrong())
 }
 
+/// `400M`, `2G`, `1.5GiB`, or a number of bytes. `k`, `M` and `G` are powers of 1000 as everywhere here, `Ki`, `Mi` and `Gi`
+/// of 1024.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("expected a size such as 400M, 2G or 2GiB, got '{text}'");
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].trim_end_matches('B') {
+        "" => 1.0,
+        "k" | "K" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "T" => 1e12,
+        "Ki" => 1024.0,
+        "Mi" => 1_048_576.0,
+        "Gi" => 1_073_741_824.0,
+        "Ti" => 1_099_511_627_776.0,
+        _ => return Err(wrong()),
+    };
+    let amount: f64 = digits.parse().map_err(|_| wrong())?;
+    bytes(amount * unit).ok_or_else(wrong)
+}
+
+/// Whole bytes, as far as a float has them.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is looked at")]
+fn bytes(amount: f64) -> Option<u64> {
+    const MOST: f64 = 1e15;
+    (1.0..=MOST).contains(&amount).then_some(amount as u64)
+}
+
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(text.into()) }
 }
@@ -126,6 +154,17 @@ pub(super) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let cases = [("123", 123), ("2k", 2000), ("400M", 400_000_000), ("1.5GiB", 1_610_612_736), ("1Ki", 1024)];
+        for (text, bytes) in cases {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "M", "-1M", "1X", "0", "1e30", "NaN", "inf"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn times_have_units() {

@@ -39,12 +39,13 @@ pub(super) async fn root(headers: HeaderMap) -> Response {
 }
 
 /// What the page loads: name, media type, content.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("page.css", "text/css", include_str!("page.css")),
     ("page.js", "text/javascript", include_str!("page.js")),
     ("bench.js", "text/javascript", include_str!("bench.js")),
     ("answer.js", "text/javascript", include_str!("answer.js")),
     ("json.js", "text/javascript", include_str!("json.js")),
+    ("memory.js", "text/javascript", include_str!("memory.js")),
     ("dom.js", "text/javascript", include_str!("dom.js")),
 ];
 
@@ -66,7 +67,7 @@ fn text(media: &str, content: &'static str) -> impl IntoResponse {
 }
 
 pub(super) async fn document(State(api): State<Api>) -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], api.document()).into_response()
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], api.served().document.clone()).into_response()
 }
 
 /// The page, for MLServer's path of it, and for one from which the page's files are not found.
@@ -76,6 +77,6 @@ pub(super) async fn to_page() -> Redirect {
 
 /// A model's part of the page.
 pub(super) async fn to_model(State(api): State<Api>, Path(target): Path<Target>) -> Result<Redirect, ApiError> {
-    api.registry().entry(&target.name, None)?;
+    api.entry(&target.name, None)?;
     Ok(Redirect::temporary(&format!("/docs#{}", segment(&target.name))))
 }

@@ -4,6 +4,7 @@
 import { showBench } from "./bench.js";
 import { find, make, plural } from "./dom.js";
 import { parse } from "./json.js";
+import { showMemory, size } from "./memory.js";
 
 const server = { document: undefined, startup: undefined, models: new Map() };
 
@@ -63,8 +64,6 @@ function filterModels() {
 
 // One model.
 
-const size = (bytes) => (bytes < 100_000 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-
 function factsOf(model) {
   const facts = [model.state, `version ${model.version}`];
   if (model.engine) facts.push(`engine ${model.engine}`);
@@ -110,7 +109,7 @@ async function showModel() {
   }
   const title = `${model.name} · loadonce`;
   document.title = title;
-  const shown = [make("h1", { textContent: model.name }), showFacts(model)];
+  const shown = [make("h1", { textContent: model.name }), showFacts(model), ...showMemory(model)];
   if (model.reason) shown.push(make("p", { className: "reason", textContent: model.reason }));
   if (operationsOf(model.name).length) {
     const metadata = await metadataOf(model.name);

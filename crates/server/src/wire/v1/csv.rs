@@ -69,7 +69,7 @@ fn row<'a>(record: &'a StringRecord, dtypes: &[DType]) -> Vec<Option<Cow<'a, str
 }
 
 /// A field as JSON; what is no element of that dtype becomes a string, which is refused as one.
-fn json(field: &str, dtype: DType) -> Option<Cow<'_, str>> {
+pub(crate) fn json(field: &str, dtype: DType) -> Option<Cow<'_, str>> {
     let string = |text: &str| Cow::Owned(serde_json::Value::from(text).to_string());
     if dtype == DType::Bytes {
         return Some(string(field));

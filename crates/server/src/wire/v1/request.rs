@@ -1,5 +1,7 @@
 //! Predict requests, and the answers of samples, which have the same forms.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use loadonce_core::{InferRequest, NamedTensor, Signature, TensorSpec};
 use serde::Deserialize;
@@ -95,15 +97,26 @@ fn not_one(fields: &[(&str, bool)]) -> WireError {
     WireError::form("the body", detail)
 }
 
-/// Reads the outputs of a predict response, for samples.
+/// Reads the outputs of a predict response, for samples. Of several outputs it may have some.
 pub fn decode_outputs(body: &Bytes, signature: &Signature) -> Result<Vec<NamedTensor>, WireError> {
     let answer: Answer<'_> = from_json(body)?;
     let outputs = match (answer.predictions, answer.outputs) {
-        (Some(rows), None) => tensors("predictions", Given::Rows(rows), body, &signature.outputs),
+        (Some(rows), None) => {
+            let specs = named_by_first(&rows, &signature.outputs);
+            tensors("predictions", Given::Rows(rows), body, &specs)
+        }
         (None, Some(value)) => tensors("outputs", Given::Columns(value), body, &signature.outputs),
         _ => Err(WireError::form("response", "expected one of 'predictions' and 'outputs'")),
     };
     outputs.map_err(|error| error.or_syntax(body))
+}
+
+/// Those that the first row has, where it is an object of nothing else; else all.
+fn named_by_first<'a>(rows: &[Raw<'_>], specs: &'a [TensorSpec]) -> Cow<'a, [TensorSpec]> {
+    let Some(Fields(first)) = rows.first().and_then(|row| Fields::parse(row.get())) else { return specs.into() };
+    let is_named = |spec: &&TensorSpec| first.iter().any(|(name, _)| *name == spec.name);
+    let named: Vec<_> = specs.iter().filter(is_named).cloned().collect();
+    if !named.is_empty() && named.len() == first.len() { named.into() } else { specs.into() }
 }
 
 fn rows_to_tensors(field: &str, rows: &[Raw<'_>], specs: &[TensorSpec]) -> Result<Vec<NamedTensor>, WireError> {

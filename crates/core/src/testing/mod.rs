@@ -1,16 +1,22 @@
 //! A hand-written fake engine for tests: slow, failing, panicking or wrong on demand, and it counts what is done to it.
 
+mod faults;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::engine::{Batch, Contract, Engine, Footprint, Model, Outputs, Session};
+use crate::engine::{Batch, Contract, Engine, Model, Outputs, Session};
 use crate::error::{LoadError, LoadErrorKind, RowFault, RunError};
+use crate::ledger::Memory;
 use crate::loader::{Chosen, Engines};
 use crate::progress::Progress;
 use crate::signature::{Content, Dim, Signature, TensorSpec};
 use crate::spec::ModelSpec;
 use crate::tensor::{DType, Shape, Tensor, TensorError};
+
+pub use self::faults::Fault;
+use self::faults::Faults;
 
 /// An engine whose models double their input: `x` FP32 `[batch,2]` to `y` FP32 `[batch,2]`.
 ///
@@ -20,6 +26,7 @@ pub struct FakeEngine {
     script: Script,
     counts: Arc<Counts>,
     gate: Arc<Gate>,
+    faults: Arc<Faults>,
 }
 
 /// What a load does.
@@ -34,6 +41,8 @@ pub struct Script {
     pub panics: bool,
     /// Bytes that the load claims to read.
     pub bytes: u64,
+    /// Says that this is what the model takes in memory.
+    pub memory: Option<Memory>,
     /// Allows one run at a time.
     pub exclusive: bool,
     /// Adds to each row how many others there are.
@@ -42,6 +51,8 @@ pub struct Script {
     pub panics_together: bool,
     /// Does not claim that runs may block: then requests run where they arrive, and none may be told to wait.
     pub quick: bool,
+    /// Is wrong in that way.
+    pub fault: Option<Fault>,
     /// Takes and gives JSON: each of the `rows` is the only element of an array in `predictions`. A row that holds one of
     /// the `ROW` constants makes a run misbehave.
     pub rows: bool,
@@ -58,6 +69,8 @@ pub struct Counts {
     pub runs: AtomicUsize,
     /// Models dropped.
     pub dropped: AtomicUsize,
+    /// Times that a model was asked what it takes in memory.
+    pub readings: AtomicUsize,
 }
 
 /// First element that makes a run panic.
@@ -188,8 +201,9 @@ impl Model for FakeModel {
         if self.engine.script.exclusive { Contract::Exclusive } else { Contract::Shared }
     }
 
-    fn footprint(&self) -> Footprint {
-        Footprint { copies: 1, weight_bytes: self.engine.script.bytes }
+    fn memory(&self) -> Memory {
+        self.engine.counts.readings.fetch_add(1, Ordering::SeqCst);
+        self.engine.script.memory.clone().unwrap_or_else(|| Memory::in_process(self.engine.script.bytes))
     }
 
     fn may_block(&self) -> bool {
@@ -210,7 +224,7 @@ impl Drop for FakeModel {
 
 impl Session for FakeSession {
     fn run(&mut self, batch: &Batch) -> Result<Outputs, RunError> {
-        let FakeEngine { script, counts, gate } = &self.engine;
+        let FakeEngine { script, counts, gate, faults } = &self.engine;
         counts.runs.fetch_add(1, Ordering::SeqCst);
         let input = &batch.inputs()[0];
         if script.rows {
@@ -228,7 +242,8 @@ impl Session for FakeSession {
         }
         let others =
             if script.mixes_rows { f32::from(u16::try_from(elements.len() / 2 - 1).unwrap_or(0)) } else { 0.0 };
-        let doubled = elements.iter().map(|element| element * 2.0 + others).collect();
+        let wrong = script.fault.map_or(0.0, |fault| faults.happen(fault, trigger));
+        let doubled = elements.iter().map(|element| element * 2.0 + others + wrong).collect();
         let output =
             Tensor::from_vec(input.shape().clone(), doubled).map_err(|error| RunError::Failed(error.to_string()))?;
         if trigger == TRIGGER_LOSE_ROW {

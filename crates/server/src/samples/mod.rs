@@ -9,7 +9,10 @@
 //! }
 //! ```
 //!
-//! A file without `request` is itself a request, with no known answer.
+//! A file without `request` is itself a request, with no known answer. An answer may have some of the outputs.
+
+mod draft;
+mod rows;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::wire::{WireError, either, from_json};
+
+pub use self::draft::{Body, Draft};
+pub use self::rows::{Row, read_rows};
 
 /// A folder of sample files, read in alphabetical order; a folder that does not exist has none.
 #[derive(Clone, Debug)]
@@ -191,6 +197,25 @@ mod tests {
         let sample = read(r#"{"instances":[[1,2]]}"#).unwrap();
         assert_eq!(sample.expected, None);
         assert_eq!(sample.tolerance, Tolerance::default());
+    }
+
+    #[test]
+    fn an_answer_may_have_some_of_the_outputs() {
+        let mut signature = signature();
+        signature.outputs.push(TensorSpec::new("label", DType::Bytes, [Dim::ANY]));
+        let parse = |predictions: &str| {
+            let text = format!(
+                "{{\"request\":{{\"instances\":[[1,2],[3,4]]}},\"response\":{{\"predictions\":{predictions}}}}}"
+            );
+            parse("s.json".to_owned(), text.as_bytes(), &signature).map_err(|error| error.to_string())
+        };
+        let some = parse(r#"[{"label":"a"},{"label":"b"}]"#).unwrap().expected.unwrap();
+        let names: Vec<_> = some.iter().map(|output| output.name.as_str()).collect();
+        assert_eq!(names, ["label"]);
+        let error = parse(r#"[{"label":"a"},{}]"#).unwrap_err();
+        assert_eq!(error, "response.predictions[1]: value 'label' is missing");
+        let error = parse(r#"[{"lable":"a"},{"label":"b"}]"#).unwrap_err();
+        assert_eq!(error, "response.predictions[0]: value 'lable' is unknown, expected y, label");
     }
 
     #[test]

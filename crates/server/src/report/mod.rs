@@ -1,11 +1,17 @@
 //! The startup report: phases and models with their times, bytes, load counts, engines and sample results, as JSON.
 
+mod memory;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use loadonce_core::LoadError;
 use loadonce_core::status::{BatchingRecord, ComponentStatus, Readiness, SampleTally, Snapshot, Stage};
+use loadonce_core::{LoadError, Memory};
 use serde::Serialize;
+
+use crate::ledger::Reading;
+
+pub use self::memory::{MemoryReport, ServerMemory, WorkerReport};
 
 /// Body of `GET /v2/startup` and of `--startup-report`.
 #[derive(Clone, Debug, Serialize)]
@@ -23,6 +29,9 @@ pub struct StartupReport {
     pub phases: Vec<PhaseTime>,
     /// Every declared model.
     pub models: Vec<ModelReport>,
+    /// What the server's process takes in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ServerMemory>,
     /// What ended the startup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorReport>,
@@ -62,6 +71,8 @@ pub struct ModelReport {
     pub copies: Option<usize>,
     /// Bytes of one set.
     pub weight_bytes: Option<u64>,
+    /// What the model takes in memory, once it is loaded.
+    pub memory: Option<MemoryReport>,
     /// Bytes read from disk.
     pub bytes_read: u64,
     /// Bytes expected from disk.
@@ -116,8 +127,21 @@ pub struct ErrorReport {
 }
 
 impl StartupReport {
-    /// The report of a status.
+    /// The report of a status, with memory as it was when models were loaded.
     pub fn new(snapshot: &Snapshot, readiness: &Readiness) -> Self {
+        Self::of(snapshot, readiness, ComponentStatus::memory)
+    }
+
+    /// The same, with memory as it was just read.
+    pub(crate) fn measured(snapshot: &Snapshot, readiness: &Readiness, reading: &Reading) -> Self {
+        Self { memory: Some(reading.into()), ..Self::of(snapshot, readiness, |model| reading.of(model)) }
+    }
+
+    fn of<'a>(
+        snapshot: &'a Snapshot,
+        readiness: &Readiness,
+        memory: impl Fn(&'a ComponentStatus) -> Option<&'a Memory>,
+    ) -> Self {
         let reason = match readiness {
             Readiness::Ready { .. } => None,
             Readiness::NotReady(reason) => Some(reason.clone()),
@@ -128,7 +152,8 @@ impl StartupReport {
             phase: snapshot.phase.as_str(),
             uptime_milliseconds: milliseconds(snapshot.uptime),
             phases: snapshot.phases.iter().map(|(phase, time)| PhaseTime::new(phase.as_str(), *time)).collect(),
-            models: snapshot.components.iter().map(ModelReport::new).collect(),
+            models: snapshot.components.iter().map(|model| ModelReport::new(model, memory(model))).collect(),
+            memory: None,
             error: None,
         }
     }
@@ -141,7 +166,7 @@ impl PhaseTime {
 }
 
 impl ModelReport {
-    fn new(status: &ComponentStatus) -> Self {
+    fn new(status: &ComponentStatus, memory: Option<&Memory>) -> Self {
         let record = &status.record;
         let SampleTally { found, answered, right } = record.samples;
         let startup = status.stages.iter().filter(|(stage, _)| *stage < Stage::Ready);
@@ -153,9 +178,10 @@ impl ModelReport {
             engine: record.engine,
             engine_reason: record.engine_reason.clone(),
             options: record.options.iter().cloned().collect(),
-            loads: record.loads,
-            copies: record.footprint.map(|footprint| footprint.copies),
-            weight_bytes: record.footprint.map(|footprint| footprint.weight_bytes),
+            loads: record.loads_until(memory),
+            copies: memory.map(Memory::copies),
+            weight_bytes: memory.and_then(|memory| memory.weight_bytes),
+            memory: memory.map(MemoryReport::from),
             bytes_read: status.bytes_read,
             bytes_total: status.bytes_total,
             contract: record.contract.map(loadonce_core::Contract::as_str),
