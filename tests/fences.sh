@@ -95,8 +95,9 @@ mapfile -t quiet < <(sources crates/core/src crates/engines/src crates/server/sr
 absent "core, engines and server open no socket" '\b(std|tokio)::(\{[^}]*\b)?net\b' "${quiet[@]}"
 
 mapfile -t loaders < <(sources crates/*/src |
-    grep -vx -e crates/core/src/loader/one.rs -e crates/loadonce/src/cli/inspect.rs)
-absent "models are loaded in core/src/loader/one.rs, and to inspect them" '\bchosen\.load\(' "${loaders[@]}"
+    grep -vx -e crates/core/src/loader/one.rs -e crates/loadonce/src/cli/inspect.rs \
+        -e crates/engines/src/isolated/template.rs)
+absent "models are loaded in core/src/loader/one.rs, by a template, and to inspect them" '\bchosen\.load\(' "${loaders[@]}"
 mapfile -t loaders < <(sources crates/*/src | grep -vx -e crates/core/src/loader/mod.rs)
 absent "only a chosen engine loads" '\bengine\.load\(' "${loaders[@]}"
 
@@ -111,18 +112,18 @@ mapfile -t every < <(find crates -name '*.rs' | sort)
 absent "no test is switched off, but for those that make onnxruntime runs" \
     '#\[ignore(?! = "needs the library: make onnxruntime"\])' "${every[@]}"
 
-# The folders of crates/engines/src are engines, but for the format, the trees and the boosters that several share.
+# The folders of crates/engines/src are engines, but for what several share: the format, the trees, the boosters, workers.
 engines=crates/engines/src
 mapfile -t folders < <(find "$engines" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort)
 for folder in "${folders[@]}"; do
-    others=$(printf '%s\n' "${folders[@]}" | grep -vx -e "$folder" -e onnx -e trees -e boosted | paste -sd '|')
+    others=$(printf '%s\n' "${folders[@]}" | grep -vx -e "$folder" -e onnx -e trees -e boosted -e workers | paste -sd '|')
     mapfile -t files < <(find "$engines/$folder" -name '*.rs' | sort)
     path="\\b(crate|super|loadonce_engines)::(\\{[^}]*\\b)?($others)\\b"
     absent "engine folder $folder knows no other engine" "$path" "${files[@]}"
 done
 
 names=$(sed -n '/^\[features\]/,/^\[dep/s/^\([a-z0-9_-]*\) = .*/\1/p' crates/engines/Cargo.toml |
-    grep -vx default | paste -sd '|')
+    grep -vx -e default -e isolation | paste -sd '|')
 mapfile -t nameless < <(sources crates/core/src crates/server/src crates/lifespan/src crates/loadonce/src |
     grep -vE -e '^crates/loadonce/src/engines/' -e '^crates/loadonce/src/(cli/args|cli/settings/keys|repository/model_toml)\.rs$')
 absent "engines are named only in crates/loadonce/src/engines, and in settings" "\\b($names)(\\b|_)" "${nameless[@]}"

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use loadonce_engines::python::is_frame;
+use loadonce_engines::workers::is_frame;
 
 /// Bytes of the arena that the frame may point into.
 const ARENA: u64 = 1 << 20;

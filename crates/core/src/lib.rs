@@ -59,5 +59,5 @@ pub use self::registry::Registry;
 pub use self::request::{InferRequest, InferResponse, NamedTensor, Parameter, SharedRun, Timing};
 pub use self::running::{ModelHandle, RunningModel};
 pub use self::signature::{Content, Dim, FillValue, RequestError, Signature, TensorSpec};
-pub use self::spec::{Batching, Limits, ModelFile, ModelSpec, SharedRuns};
+pub use self::spec::{Batching, Isolation, Limits, ModelFile, ModelSpec, SharedRuns};
 pub use self::tensor::{DType, Element, Shape, Strings, Tensor, TensorError};

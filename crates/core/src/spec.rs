@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct ModelSpec {
     pub engine: Option<String>,
     /// The contract asked for; the engine's own when absent.
     pub contract: Option<Contract>,
+    /// Where it runs.
+    pub isolation: Isolation,
     /// Options of the engine, by key; an engine refuses those that it does not have.
     pub options: BTreeMap<String, String>,
     /// Inputs and outputs whose dtype and axes the operator says. A model that has a signature of its own must have these in
@@ -48,6 +51,21 @@ pub struct ModelSpec {
     /// The model's samples.
     pub samples: Arc<dyn SampleSource>,
 }
+
+/// Where a model runs whose engine leaves that open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Isolation {
+    /// In the server's process.
+    #[default]
+    None,
+    /// In processes of its own: what ends one of them ends no other, nor the server.
+    Process,
+}
+
+/// An isolation that there is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown isolation '{0}', expected 'none' or 'process'")]
+pub struct UnknownIsolation(pub String);
 
 /// Bounds of one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +118,18 @@ impl Default for Batching {
     }
 }
 
+impl FromStr for Isolation {
+    type Err = UnknownIsolation;
+
+    fn from_str(name: &str) -> Result<Self, UnknownIsolation> {
+        match name {
+            "none" => Ok(Self::None),
+            "process" => Ok(Self::Process),
+            _ => Err(UnknownIsolation(name.to_owned())),
+        }
+    }
+}
+
 impl Limits {
     /// In the middle of low, common and high.
     pub const DEFAULT_PRIORITY: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
@@ -131,6 +161,7 @@ impl ModelSpec {
             file: ModelFile::new(file, None),
             engine: None,
             contract: None,
+            isolation: Isolation::default(),
             options: BTreeMap::new(),
             declared: Signature::default(),
             columns: BTreeMap::new(),

@@ -14,6 +14,9 @@
 //! | `onnxruntime` | `onnxruntime::OnnxRuntime` | every model in ONNX, where the ONNX Runtime library is installed |
 //! | `python` | `python::Python` | Python code and pickled objects, in processes of the user's own interpreter |
 //!
+//! `isolated::Isolated` runs another engine's models in processes of their own, so that a crash of native code takes one
+//! worker. What it shares with `python` is `workers`: templates that load once, and the workers that they fork.
+//!
 //! [`onnx`] is no engine but the reading of a format that several share; nor is `trees`, the kernel under every engine
 //! with decision trees, or `boosted`, what the boosters share.
 //!
@@ -49,6 +52,13 @@ pub mod rten_engine;
 
 #[cfg(feature = "onnxruntime")]
 pub mod onnxruntime;
+
+#[cfg(any(feature = "python", feature = "isolation"))]
+#[cfg_attr(not(feature = "isolation"), expect(dead_code, reason = "workers in Python have the other side in Python"))]
+pub mod workers;
+
+#[cfg(feature = "isolation")]
+pub mod isolated;
 
 #[cfg(feature = "python")]
 pub mod python;

@@ -16,6 +16,7 @@ mod exit_codes;
 mod fakes;
 mod grpc;
 mod http;
+mod isolation;
 mod leaving;
 mod loading;
 mod memory;

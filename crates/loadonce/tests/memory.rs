@@ -67,6 +67,12 @@ fn network() -> Vec<u8> {
     ModelProto { ir_version: Some(8), graph, opset_import, ..ModelProto::default() }.encode_to_vec()
 }
 
+/// A request of that network.
+fn row() -> String {
+    let ones = ",1".repeat(2047);
+    format!(r#"{{"inputs":[{{"name":"x","shape":[1,{ROWS}],"datatype":"FP32","data":[1{ones}]}}]}}"#)
+}
+
 /// A server of the model `m` in a folder, once it is ready.
 fn serve(folder: &Folder) -> Server {
     let server = Server::start_with_python([folder.path().to_str().unwrap()]);
@@ -103,11 +109,7 @@ fn ask(server: &Server, path: &str, body: &str) {
 
 #[test]
 fn sessions_share_one_copy_of_a_network() {
-    let network = network();
-    let row = format!(
-        r#"{{"inputs":[{{"name":"x","shape":[1,{ROWS}],"datatype":"FP32","data":[1{}]}}]}}"#,
-        ",1".repeat(2047)
-    );
+    let (network, row) = (network(), row());
     for engine in ["rten", "tabular"] {
         let served = |sessions: u32| {
             let folder = Folder::new();
@@ -124,6 +126,33 @@ fn sessions_share_one_copy_of_a_network() {
         let (alone, four) = (taken(&one), served(4));
         // The allocator gives back later what the load has freed.
         until(|| taken(&four) < alone + weights / 2);
+    }
+}
+
+#[test]
+fn isolated_workers_share_one_copy_of_a_network() {
+    let (network, row) = (network(), row());
+    for engine in ["rten", "tabular"] {
+        let taken = |count: u32| {
+            let folder = Folder::new();
+            folder.write("m/model.onnx", &network);
+            let keys = format!("engine = '{engine}'\nisolation = 'process'\nworkers = {count}\n");
+            folder.write("m/model.toml", keys + "[batching]\nenabled = false\n");
+            // No more run at once than it has cores, and the others would never be asked.
+            let server = Server::start(["--cores", "4", folder.path().to_str().unwrap()]);
+            server.until_ready();
+            until(|| {
+                ask(&server, "/v2/models/m/infer", &row);
+                workers(&server).iter().all(|worker| worker["runs"].as_u64().unwrap() > 0)
+            });
+            let parts =
+                ["shared", "private"].map(|part| metric(&server, &format!("loadonce_model_{part}_bytes")).unwrap());
+            (metric(&server, "loadonce_model_weight_bytes").unwrap(), parts.iter().sum::<u64>())
+        };
+        let (weights, alone) = taken(1);
+        assert!(weights >= 4 * ROWS * COLUMNS && alone > weights, "{engine}: {weights} of {alone}");
+        let (_, together) = taken(4);
+        assert!(together < alone + weights / 2, "{engine}: {alone} become {together}");
     }
 }
 

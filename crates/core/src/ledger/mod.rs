@@ -97,7 +97,7 @@ impl Memory {
     }
 
     /// Bytes that workers share with nobody, of all workers of which that is known.
-    pub fn private_bytes(&self) -> u64 {
+    fn private_bytes(&self) -> u64 {
         self.workers.iter().filter_map(|worker| worker.memory).map(|memory| memory.private_bytes).sum()
     }
 }

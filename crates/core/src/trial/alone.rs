@@ -69,7 +69,9 @@ fn window(subject: &Subject, asker: &mut Asker<'_>, answers: &[Answered], rules:
     growth::judge(&readings.collect::<Vec<_>>())
 }
 
-/// Private bytes of this process and of the model's own; `None` where the kernel does not tell.
+/// Anonymous bytes of this process and of the model's own; `None` where the kernel does not tell. Pages of files are left
+/// out: they become private, or cease to be, with every other process that maps them.
 fn bytes(memory: &Memory) -> Option<u64> {
-    Some(ProcessMemory::of(std::process::id())?.private_bytes + memory.private_bytes())
+    let workers = memory.workers.iter().filter_map(|worker| worker.memory).map(|memory| memory.anonymous_bytes);
+    Some(ProcessMemory::of(std::process::id())?.anonymous_bytes + workers.sum::<u64>())
 }

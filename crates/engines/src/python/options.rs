@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec};
 
+use crate::workers::launch::{Recycling, Terms};
+
 /// Bytes of an arena unless the operator says otherwise; memory is taken only by what is written.
 const ARENA_BYTES: u64 = 256 << 20;
 
@@ -14,67 +16,48 @@ const ARENA_BYTES: u64 = 256 << 20;
 pub(super) struct Options {
     /// The interpreter.
     pub(super) python: Option<String>,
-    /// Whether the model is loaded before workers are forked: true makes it an error where that cannot be, and `None`
-    /// leaves it to what a probe shows.
-    pub(super) preload: Option<bool>,
-    /// Whether a run whose worker died is tried once more.
-    pub(super) retry: bool,
-    /// The time that a run may take before its worker is killed.
-    pub(super) timeout: Duration,
     /// Whether a file of another version of its library is taken.
     pub(super) allow_version_skew: bool,
-    pub(super) arena_bytes: u64,
-    /// Threads of a run in a worker.
-    pub(super) threads: usize,
     /// The environment's variables besides those that every model gets.
     pub(super) env: BTreeMap<String, String>,
-    pub(super) recycling: Recycling,
-}
-
-/// What a worker may reach before it is replaced by a fresh one, though it is well.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Recycling {
-    pub(super) runs: Option<u64>,
-    pub(super) age: Option<Duration>,
-    pub(super) private_bytes: Option<u64>,
+    pub(super) terms: Terms,
 }
 
 impl Options {
     /// Reads the options; an unknown key or a value that cannot be is an error, and more threads than there are
     /// processors are cut to their number.
     pub(super) fn read(spec: &ModelSpec) -> Result<Self, LoadError> {
-        let mut options = Self {
-            python: None,
+        let terms = Terms {
             preload: None,
             retry: true,
             timeout: spec.limits.timeout,
-            allow_version_skew: false,
             arena_bytes: ARENA_BYTES,
             threads: 1,
-            env: BTreeMap::new(),
             recycling: Recycling::default(),
         };
+        let mut options = Self { python: None, allow_version_skew: false, env: BTreeMap::new(), terms };
         for (key, value) in &spec.options {
             options.set(key, value).map_err(|expected| {
                 LoadError::new(LoadErrorKind::Configuration, format!("{key} = {value:?} in model.toml: {expected}"))
             })?;
         }
-        options.threads = options.threads.min(Budget::of_this_process().cores());
+        options.terms.threads = options.terms.threads.min(Budget::of_this_process().cores());
         Ok(options)
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+        let terms = &mut self.terms;
         match key {
             "python" => self.python = Some(value.to_owned()),
-            "preload" => self.preload = Some(truth(value)?),
-            "retry" => self.retry = truth(value)?,
-            "timeout" => self.timeout = seconds(value)?,
+            "preload" => terms.preload = Some(truth(value)?),
+            "retry" => terms.retry = truth(value)?,
+            "timeout" => terms.timeout = seconds(value)?,
             "allow_version_skew" => self.allow_version_skew = truth(value)?,
-            "arena_bytes" => self.arena_bytes = count(value)?,
-            "threads" => self.threads = count(value)?,
-            "max_runs" => self.recycling.runs = Some(count(value)?),
-            "max_age" => self.recycling.age = Some(seconds(value)?),
-            "max_private_bytes" => self.recycling.private_bytes = Some(count(value)?),
+            "arena_bytes" => terms.arena_bytes = count(value)?,
+            "threads" => terms.threads = count(value)?,
+            "max_runs" => terms.recycling.runs = Some(count(value)?),
+            "max_age" => terms.recycling.age = Some(seconds(value)?),
+            "max_private_bytes" => terms.recycling.private_bytes = Some(count(value)?),
             _ => match key.strip_prefix("env.") {
                 Some(name) => drop(self.env.insert(name.to_owned(), value.to_owned())),
                 None => {
@@ -114,11 +97,11 @@ mod tests {
     fn options_are_read_and_mistakes_named() {
         let options =
             read(&[("python", "python3.12"), ("retry", "false"), ("env.A", "1"), ("timeout", "0.5")]).unwrap();
-        assert_eq!((options.python.as_deref(), options.retry), (Some("python3.12"), false));
-        assert_eq!((options.env["A"].as_str(), options.timeout), ("1", Duration::from_millis(500)));
+        assert_eq!((options.python.as_deref(), options.terms.retry), (Some("python3.12"), false));
+        assert_eq!((options.env["A"].as_str(), options.terms.timeout), ("1", Duration::from_millis(500)));
         assert_eq!(read(&[("retry", "1")]).unwrap_err(), "retry = \"1\" in model.toml: expected true or false");
-        assert_eq!((read(&[]).unwrap().threads, read(&[("threads", "1")]).unwrap().threads), (1, 1));
-        assert_eq!(read(&[("threads", "100000")]).unwrap().threads, Budget::of_this_process().cores());
+        assert_eq!((read(&[]).unwrap().terms.threads, read(&[("threads", "1")]).unwrap().terms.threads), (1, 1));
+        assert_eq!(read(&[("threads", "100000")]).unwrap().terms.threads, Budget::of_this_process().cores());
         assert!(read(&[("max_runs", "0")]).is_err() && read(&[("timeout", "nan")]).is_err());
         assert!(read(&[("pyton", "x")]).unwrap_err().contains("unknown, expected python"));
     }

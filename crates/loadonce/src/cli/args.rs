@@ -31,6 +31,7 @@ pub(super) enum Action {
     Sample(SampleFlags),
     Plan(PlanFlags),
     Measure { workers: Option<usize> },
+    Worker { library: Option<PathBuf> },
     Inspect { json: bool },
     Engines { json: bool },
     Bench(Box<BenchFlags>),
@@ -57,6 +58,13 @@ enum Command {
     /// Load one model and print what it takes, for plan --measure
     #[command(hide = true)]
     Measure(Box<Measure>),
+    /// Load one model for a server that isolates it, and run it in processes that are forked then
+    #[command(hide = true)]
+    Worker {
+        /// ONNX Runtime's library [default: none]
+        #[arg(long)]
+        onnxruntime: Option<PathBuf>,
+    },
     /// Show a model's signature, operators, engine and size
     Inspect(Inspect),
     /// Show the engines: versions, where they were found, and how to get a missing one
@@ -260,6 +268,7 @@ impl Arguments {
             Command::Sample(sample) => sample.load.arguments(Action::Sample(sample.sample)),
             Command::Plan(plan) => plan.load.arguments(Action::Plan(plan.plan)),
             Command::Measure(measure) => measure.load.arguments(Action::Measure { workers: measure.workers }),
+            Command::Worker { onnxruntime } => Self::new(Action::Worker { library: onnxruntime }),
             Command::Inspect(Inspect { paths, engines, json }) => {
                 let mut arguments = Self::new(Action::Inspect { json });
                 arguments.add([("models", joined(&paths))]);

@@ -18,6 +18,7 @@ mod plan;
 mod sample;
 mod serve;
 mod settings;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -60,7 +61,11 @@ pub fn main(
 
 fn run(arguments: Arguments, environment: &BTreeMap<String, String>) -> Exit {
     let Arguments { action, print_config, file, flags } = arguments;
-    let settings = match (Layers { file, environment: environment.clone(), flags }).resolve() {
+    // What a server starts has its settings from there, and may not have a second thread.
+    if let Action::Worker { library } = action {
+        return worker::worker(library, environment);
+    }
+    let mut settings = match (Layers { file, environment: environment.clone(), flags }).resolve() {
         Ok(settings) => settings,
         Err(mistakes) => return Failure::from(mistakes).tell(LogFormat::Text),
     };
@@ -68,6 +73,7 @@ fn run(arguments: Arguments, environment: &BTreeMap<String, String>) -> Exit {
         say(settings.print().trim_end());
         return Exit::Fine;
     }
+    settings.engines.worker_program = std::env::current_exe().ok();
     let log = settings.log;
     logging::start(log);
     let engines = Arc::new(InstalledEngines::find(&settings.engines, environment));
@@ -80,6 +86,7 @@ fn act(action: Action, settings: Settings, engines: Arc<InstalledEngines>) -> Re
         Action::Check(flags) => runtime(&settings)?.block_on(check::check(settings, engines, flags)),
         Action::Sample(flags) => runtime(&settings)?.block_on(sample::sample(settings, engines, flags)),
         Action::Plan(flags) => plan::plan(&settings, &engines, &flags),
+        Action::Worker { library } => Ok(worker::worker(library, &BTreeMap::new())),
         Action::Measure { workers } => runtime(&settings)?.block_on(plan::measure(settings, engines, workers)),
         Action::Inspect { json } => inspect::inspect(&settings, &engines, json),
         Action::Engines { json } => engines::engines(&engines, json),

@@ -1,11 +1,12 @@
 //! The one room that names engines: which there are, and which of them gets a model.
 
 mod format;
+mod isolation;
 mod options;
 mod report;
 mod rule;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use loadonce_core::loader::{Chosen, Engines};
@@ -24,6 +25,9 @@ pub use self::report::{EngineReport, LookedAt};
 #[derive(Clone, Default)]
 pub struct InstalledEngines {
     embedded: Vec<Arc<dyn Engine>>,
+    /// What loads models that are to run in processes of their own.
+    #[cfg_attr(not(feature = "isolation"), expect(dead_code, reason = "of builds with isolation"))]
+    worker_program: Option<PathBuf>,
     /// Where ONNX Runtime was looked for; nothing where it is not to be used.
     #[cfg(feature = "onnxruntime")]
     onnx_runtime: Option<Search>,
@@ -35,7 +39,6 @@ impl InstalledEngines {
         Self::embedded_with(&EngineOptions::default())
     }
 
-    #[cfg_attr(not(feature = "python"), expect(unused_variables, reason = "of builds with the engine"))]
     fn embedded_with(options: &EngineOptions) -> Self {
         Self {
             embedded: vec![
@@ -53,6 +56,7 @@ impl InstalledEngines {
                     interpreter: options.python.clone(),
                 }),
             ],
+            worker_program: options.worker_program.clone(),
             #[cfg(feature = "onnxruntime")]
             onnx_runtime: None,
         }
@@ -82,7 +86,7 @@ impl InstalledEngines {
         self.onnx_runtime.as_ref()
     }
 
-    fn choose_for(&self, asked: Option<&str>, summary: &Summary) -> Result<Chosen, LoadError> {
+    fn choose_for(&self, asked: Option<&str>, summary: &Summary) -> Result<(&'static str, String), LoadError> {
         let question = Question {
             asked,
             embedded: &self.embedded().collect::<Vec<_>>(),
@@ -92,16 +96,11 @@ impl InstalledEngines {
             rten_refuses: rten_refuses(summary),
             custom_domain: summary.custom_domain.clone(),
         };
-        let (name, reason) = question.choose()?;
-        Ok(Chosen { engine: self.engine(name)?, reason })
+        question.choose()
     }
 
-    fn choose_native(&self, asked: Option<&str>, format: (&'static str, &'static str)) -> Result<Chosen, LoadError> {
-        let (name, reason) = format::choose_native(asked, format, &self.embedded().collect::<Vec<_>>())?;
-        Ok(Chosen { engine: self.engine(name)?, reason })
-    }
-
-    fn engine(&self, name: &str) -> Result<Arc<dyn Engine>, LoadError> {
+    /// Opens the engine of that name.
+    pub(crate) fn engine(&self, name: &str) -> Result<Arc<dyn Engine>, LoadError> {
         if name == ONNX_RUNTIME {
             return self.open_onnx_runtime();
         }
@@ -115,7 +114,7 @@ impl InstalledEngines {
 #[cfg(feature = "onnxruntime")]
 impl InstalledEngines {
     /// The library that was found; another one is another engine.
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "isolation"))]
     pub(crate) fn library(&self) -> Option<&Path> {
         Some(&self.onnx_runtime.as_ref()?.found.as_ref()?.path)
     }
@@ -145,7 +144,7 @@ impl InstalledEngines {
 
 #[cfg(not(feature = "onnxruntime"))]
 impl InstalledEngines {
-    #[cfg(feature = "cli")]
+    #[cfg(any(feature = "cli", feature = "isolation"))]
     #[expect(clippy::unused_self, reason = "of builds with the engine")]
     pub(crate) fn library(&self) -> Option<&Path> {
         None
@@ -166,13 +165,14 @@ impl Engines for InstalledEngines {
     fn choose(&self, spec: &ModelSpec, progress: &Progress) -> Result<Chosen, LoadError> {
         let (path, asked) = (spec.file.path(), spec.engine.as_deref());
         match Format::of(path) {
-            Format::Onnx => {
-                let file = OnnxFile::parse(spec.file.read(progress)?, path)?;
-                self.choose_for(asked, &file.summary())
+            Format::Onnx => OnnxFile::parse(spec.file.read(progress)?, path)
+                .and_then(|file| self.choose_for(asked, &file.summary())),
+            Format::Native { name, engine } => {
+                format::choose_native(asked, (name, engine), &self.embedded().collect::<Vec<_>>())
             }
-            Format::Native { name, engine } => self.choose_native(asked, (name, engine)),
             Format::Unread(name) => Err(format::unread(name)),
         }
+        .and_then(|(name, reason)| self.choose_place(spec, name, reason))
         .map_err(|error| error.at(path))
     }
 }

@@ -14,6 +14,8 @@ pub struct EngineOptions {
     pub python: Option<PathBuf>,
     /// Whether models may be pickled objects, whose loading runs what the file says.
     pub allow_pickle: bool,
+    /// The program `loadonce`, which loads models that are to run in processes of their own (`isolation = "process"`).
+    pub worker_program: Option<PathBuf>,
 }
 
 /// Whether to use ONNX Runtime, and which.

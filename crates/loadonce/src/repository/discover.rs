@@ -148,6 +148,7 @@ impl Place {
         spec.file = ModelFile::new(file, keys.checksum);
         spec.engine = keys.engine;
         spec.contract = keys.contract;
+        spec.isolation = keys.isolation;
         spec.batching = keys.batching.apply();
         for (name, input) in keys.inputs {
             spec.missing.extend(input.missing.map(|value| (name.clone(), value)));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use loadonce_core::{Contract, DType, Dim, FillValue, Limits, LoadErrorKind, Signature, TensorSpec};
+use loadonce_core::{Contract, DType, Dim, FillValue, Isolation, Limits, LoadErrorKind, Signature, TensorSpec};
 use serde::Deserialize;
 
 use super::RepositoryError;
@@ -20,6 +20,8 @@ pub(super) struct ModelToml {
     pub(super) engine: Option<String>,
     #[serde(deserialize_with = "contract")]
     pub(super) contract: Option<Contract>,
+    #[serde(deserialize_with = "isolation")]
+    pub(super) isolation: Isolation,
     #[serde(deserialize_with = "checksum")]
     pub(super) checksum: Option<String>,
     #[serde(deserialize_with = "options")]
@@ -222,6 +224,10 @@ fn contract<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
+fn isolation<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Isolation, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
 fn datatype<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<DType>, D::Error> {
     String::deserialize(deserializer)?.parse().map(Some).map_err(serde::de::Error::custom)
 }
@@ -287,6 +293,7 @@ mod tests {
             version = "3"
             engine = "tabular"
             contract = "exclusive"
+            isolation = "process"
             checksum = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
             [options]
             intra_op_threads = 2
@@ -314,7 +321,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        assert_eq!(keys.contract, Some(Contract::Exclusive));
+        assert_eq!((keys.contract, keys.isolation), (Some(Contract::Exclusive), Isolation::Process));
         let (timeout, priority) = (Duration::from_millis(1500), NonZeroU32::MIN.saturating_add(2));
         let limits = Limits { queue: 8, sessions: Some(2), timeout, priority };
         assert_eq!(keys.limits.apply(), limits);
@@ -343,6 +350,7 @@ mod tests {
     fn mistakes_are_named_with_their_line() {
         let cases = [
             ("\nengin = 'x'", "line 2: unknown field `engin`, expected one of `version`"),
+            ("isolation = 'thread'", "line 1: unknown isolation 'thread', expected 'none' or 'process'"),
             ("contract = 'both'", "line 1: unknown contract 'both', expected 'shared' or 'exclusive'"),
             ("checksum = 'md5:1'", "line 1: expected \"sha256:\" and 64 hexadecimal digits"),
             ("[limits]\nqueue = 0", "limits.queue: expected 1 to 1000000"),

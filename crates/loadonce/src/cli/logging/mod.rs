@@ -1,6 +1,8 @@
 //! Logging to stderr. `LOADONCE_LOG` sets the form; `RUST_LOG` which events, as elsewhere in Rust.
 
 mod fields;
+#[cfg(feature = "isolation")]
+mod records;
 
 use std::io::IsTerminal as _;
 
@@ -32,4 +34,12 @@ pub(super) fn start(format: LogFormat) {
         LogFormat::Text => builder.fmt_fields(Fields).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+}
+
+/// Starts to log to the server that started this process, whose own rules decide what is seen.
+#[cfg(feature = "isolation")]
+pub(super) fn start_for_server() {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = builder.fmt_fields(Fields).event_format(records::Records).try_init();
 }

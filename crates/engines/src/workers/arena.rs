@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 use rustix::buffer::spare_capacity;
@@ -14,29 +14,34 @@ use rustix::io::pread;
 
 /// Memory is taken by what was written, not by the capacity.
 #[derive(Debug)]
-pub(super) struct Arena {
+pub(crate) struct Arena {
     file: File,
     capacity: u64,
 }
 
 impl Arena {
     /// An arena of that many bytes.
-    pub(super) fn new(capacity: u64) -> io::Result<Self> {
+    pub(crate) fn new(capacity: u64) -> io::Result<Self> {
         let file = File::from(memfd_create("loadonce-arena", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
         file.set_len(capacity)?;
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         Ok(Self { file, capacity })
     }
 
-    pub(super) fn capacity(&self) -> u64 {
+    /// The arena that a worker was given.
+    pub(crate) fn given(descriptor: OwnedFd, capacity: u64) -> Self {
+        Self { file: File::from(descriptor), capacity }
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
         self.capacity
     }
 
-    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, offset)
     }
 
-    pub(super) fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(length);
         while bytes.len() < length {
             let at = offset + bytes.len() as u64;

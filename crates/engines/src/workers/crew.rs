@@ -9,9 +9,9 @@ use loadonce_core::ledger::{Memory, ProcessMemory, Sharing};
 use loadonce_core::{LoadError, Progress};
 
 use super::control::{Form, Loaded};
-use super::options::Recycling;
+use super::launch::{Launch, Recycling};
 use super::roster::{Cost, Roster};
-use super::template::{Launch, Template};
+use super::template::Template;
 use super::worker::{Wanted, Worker};
 
 /// Time for a worker to be ready that has nothing to load.

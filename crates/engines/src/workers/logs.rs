@@ -1,4 +1,4 @@
-//! What Python processes write, in the server's log: line by line, with the model, the worker and the request.
+//! What a model's processes write, in the server's log: line by line, with the model, the worker and the request.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, PipeReader};
@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde::Deserialize;
 use tracing::Span;
 
-/// The first byte of a line that the worker package wrote, which is JSON behind it.
+/// The first byte of a line that a logger wrote there, which is JSON behind it.
 const RECORD: u8 = 0x1e;
 
 /// Bytes of one event; a longer line makes several.
@@ -90,7 +90,7 @@ pub(super) fn pump(pipe: PipeReader, writer: Writer) -> std::io::Result<Drained>
             line.clear();
         }
     };
-    thread::Builder::new().name("python-log".to_owned()).spawn(read)?;
+    thread::Builder::new().name("worker-log".to_owned()).spawn(read)?;
     Ok(Drained(drained))
 }
 

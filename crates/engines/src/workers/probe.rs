@@ -12,18 +12,21 @@ use super::crew::Crew;
 /// Time without processor time after which a worker is taken to hang.
 const IDLE: Duration = Duration::from_secs(5);
 
+/// Runs of the sample: a thread that is not there may still seem to take what it is handed first.
+const RUNS: usize = 2;
+
 /// Lets a worker answer a sample, or zeros where there is none. The error is why it did not; a model's own error is an
 /// answer, for the loader to judge.
 pub(super) fn probe(crew: &Crew, spec: &ModelSpec, signature: &Signature) -> Result<(), String> {
     let Some(batch) = batch(spec, signature) else { return Ok(()) };
     let mut worker = crew.hire().map_err(|error| error.to_string())?;
-    match worker.probe(&batch, IDLE) {
-        Ok(_) => {
-            crew.keep(worker);
-            Ok(())
+    for _ in 0..RUNS {
+        if let Err(lost) = worker.probe(&batch, IDLE) {
+            return Err(lost.to_string());
         }
-        Err(lost) => Err(lost.to_string()),
     }
+    crew.keep(worker);
+    Ok(())
 }
 
 /// The first sample as the model gets it. One that cannot be read is for the loader to refuse.

@@ -11,13 +11,13 @@ use super::worker::{Lost, Worker};
 const MOST_ABSENT: u32 = 5;
 
 /// A worker, as long as it lives, and its successors.
-pub(super) struct PythonSession {
+pub(super) struct WorkerSession {
     crew: Arc<Crew>,
     /// None when it was lost and has no successor yet.
     worker: Option<Worker>,
 }
 
-impl PythonSession {
+impl WorkerSession {
     pub(super) fn new(crew: Arc<Crew>) -> Result<Self, LoadError> {
         let worker = Some(crew.hire()?);
         Ok(Self { crew, worker })
@@ -28,14 +28,14 @@ impl PythonSession {
             Some(worker) => worker,
             None => self.crew.replace().map_err(|error| Failed::NoWorker(error.to_string()))?,
         };
-        let outcome = worker.run(batch, self.crew.launch().options.timeout).map_err(Failed::Run)?;
+        let outcome = worker.run(batch, self.crew.launch().terms.timeout).map_err(Failed::Run)?;
         self.worker = Some(worker);
         Ok(outcome)
     }
 
     /// Puts a fresh worker in the place of one that has served long enough.
     fn recycle(&mut self) {
-        let rules = &self.crew.launch().options.recycling;
+        let rules = &self.crew.launch().terms.recycling;
         let Some(reason) = self.worker.as_ref().and_then(|worker| is_due(rules, worker)) else { return };
         match self.crew.hire() {
             Ok(fresh) => {
@@ -56,10 +56,10 @@ enum Failed {
     NoWorker(String),
 }
 
-impl Session for PythonSession {
+impl Session for WorkerSession {
     fn run(&mut self, batch: &Batch) -> Result<Outputs, RunError> {
         let launch = self.crew.launch();
-        let (model, mut is_first) = (Arc::clone(&launch.name), launch.options.retry);
+        let (model, mut is_first) = (Arc::clone(&launch.name), launch.terms.retry);
         let mut absent = 0;
         loop {
             match self.attempt(batch) {

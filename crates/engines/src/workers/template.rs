@@ -6,8 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, pipe};
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,16 +14,14 @@ use std::time::{Duration, Instant};
 use loadonce_core::ledger::ProcessMemory;
 use loadonce_core::{LoadError, LoadErrorKind, Progress};
 
-use super::control::{Declared, Form, Loaded, ModelPlace, Order, PROTOCOL, Told};
+use super::control::{Form, Loaded, Order, PROTOCOL, Told};
 use super::frame::MOST_BYTES;
-use super::interpreter::Interpreter;
+use super::launch::Launch;
 use super::logs::{Drained, Runs, Writer, pump};
-use super::options::Options;
 use super::roster::{Cost, Roster};
 use super::socket::Socket;
-use super::sources::{BOOT, MODULES};
 
-/// Time for the interpreter to start and to say hello; nothing of the user's is imported in it.
+/// Time for the program to start and to say hello; nothing of the user's is imported in it.
 const HELLO: Duration = Duration::from_mins(1);
 
 /// Time for a process to be reaped once it is known to have ended, or for all of them to end when told.
@@ -35,34 +32,6 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Between two looks at whether a load was cancelled.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// Variables that a model's processes get from the server's environment; all others come from `model.toml`.
-const KEPT_VARIABLES: [&str; 12] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "VIRTUAL_ENV",
-    "PYTHONPATH",
-    "PYTHONHOME",
-];
-
-/// What it takes to start a template.
-#[derive(Clone, Debug)]
-pub(super) struct Launch {
-    pub(super) name: Arc<str>,
-    pub(super) file: PathBuf,
-    pub(super) folder: PathBuf,
-    pub(super) interpreter: Interpreter,
-    pub(super) options: Options,
-    pub(super) inputs: Vec<Declared>,
-    pub(super) outputs: Vec<Declared>,
-}
 
 /// A running template. Dropping it ends the process and all workers.
 #[derive(Debug)]
@@ -107,7 +76,7 @@ impl Template {
         let mut template = Self { process, cost: Cost::default(), shared, reader: None, logs };
         let loaded = template.greet(launch, preload, progress)?;
         let shared = Arc::clone(&template.shared);
-        let reader = thread::Builder::new().name("python-ends".to_owned()).spawn(move || shared.read());
+        let reader = thread::Builder::new().name("worker-ends".to_owned()).spawn(move || shared.read());
         template.reader = Some(reader.map_err(|error| internal("cannot start a thread", error))?);
         Ok((template, loaded))
     }
@@ -115,19 +84,18 @@ impl Template {
     fn greet(&mut self, launch: &Launch, preload: bool, progress: &Progress) -> Result<Loaded, LoadError> {
         let mut buffer = vec![0; MOST_BYTES];
         let hello = Instant::now() + HELLO;
-        self.send_modules().map_err(|error| internal("cannot send the worker's modules", error))?;
+        let modules = launch.program.modules();
+        self.send(modules).map_err(|error| internal("cannot send the worker's modules", error))?;
         match self.told(launch, &mut buffer, Some(hello), progress)? {
-            Told::Hello { protocol: PROTOCOL, python, executable } => {
-                tracing::debug!(model = &*launch.name, python, executable, "Python started");
+            Told::Hello { protocol: PROTOCOL, version, executable } => {
+                tracing::debug!(model = &*launch.name, version, executable, "a template has started");
             }
             other => return Err(unexpected(&other)),
         }
         let without = ProcessMemory::of(self.pid());
-        let model = ModelPlace { name: &launch.name, file: &launch.file, folder: &launch.folder };
-        let allow_version_skew = launch.options.allow_version_skew;
-        let (inputs, outputs) = (&launch.inputs, &launch.outputs);
-        let start = Order::Start { protocol: PROTOCOL, model, preload, allow_version_skew, inputs, outputs };
-        self.shared.order(&start, &[]).map_err(|error| internal("cannot order the load", error))?;
+        let start = launch.program.start(preload).map_err(io::Error::from);
+        let ordered = start.and_then(|start| self.shared.control.send(&start));
+        ordered.map_err(|error| internal("cannot order the load", error))?;
         match self.told(launch, &mut buffer, None, progress)? {
             Told::Loaded(loaded) => {
                 if loaded.form != Form::Deferred {
@@ -140,12 +108,12 @@ impl Template {
         }
     }
 
-    /// The modules of the worker package, one a datagram, and an empty one behind them.
-    fn send_modules(&self) -> io::Result<()> {
-        for (name, source) in MODULES {
+    /// Modules, one a datagram, and an empty one behind them.
+    fn send(&self, modules: &[(&str, &str)]) -> io::Result<()> {
+        for (name, source) in modules {
             self.shared.control.send(format!("{name}\0{source}").as_bytes())?;
         }
-        self.shared.control.send(b"")
+        if modules.is_empty() { Ok(()) } else { self.shared.control.send(b"") }
     }
 
     /// What the template tells next, a failure as an error.
@@ -161,7 +129,7 @@ impl Template {
             match self.shared.control.receive(buffer, Some(Instant::now() + LOOK)) {
                 Ok(Some(datagram)) => {
                     return match serde_json::from_slice(datagram) {
-                        Ok(Told::Failed(failure)) => Err(failure.into_error(&launch.name, &launch.interpreter)),
+                        Ok(Told::Failed(failure)) => Err(failure.into_error(&launch.name, &*launch.program)),
                         Ok(told) => Ok(told),
                         Err(error) => Err(internal("the template told something else than it may", error)),
                     };
@@ -171,7 +139,7 @@ impl Template {
                     if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                         return Err(LoadError::new(
                             LoadErrorKind::TimedOut,
-                            format!("Python did not start within {} s", HELLO.as_secs()),
+                            format!("the process that should load it did not start within {} s", HELLO.as_secs()),
                         ));
                     }
                 }
@@ -273,7 +241,7 @@ impl Ends {
 }
 
 impl Shared {
-    fn order(&self, order: &Order<'_>, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    fn order(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let order = serde_json::to_vec(order)?;
         if descriptors.is_empty() { self.control.send(&order) } else { self.control.send_with(&order, descriptors) }
     }
@@ -313,17 +281,9 @@ fn spawn(launch: &Launch) -> Result<(Socket, Child, Drained), LoadError> {
     let failed = |error: io::Error| internal("cannot make the sockets of a template", error);
     let (control, stdin) = Socket::pair().map_err(failed)?;
     let (log, output) = pipe().map_err(failed)?;
-    let mut command = Command::new(&launch.interpreter.program);
-    command.args(["-c", BOOT]).current_dir(&launch.folder).env_clear();
-    command.envs(std::env::vars_os().filter(|(name, _)| KEPT_VARIABLES.iter().any(|kept| *kept == name)));
-    command.envs(&launch.options.env);
+    let mut command = launch.program.command();
     command.stdin(stdin).stderr(output.try_clone().map_err(failed)?).stdout(output);
-    let process = command.spawn().map_err(|error| {
-        let detail = format!("cannot start Python as {}", launch.interpreter);
-        LoadError::new(LoadErrorKind::EngineMissing, detail)
-            .caused_by(error)
-            .advise("install Python 3.9 or newer, or name one with 'python' in model.toml")
-    })?;
+    let process = command.spawn().map_err(|error| launch.program.missing().caused_by(error))?;
     // It holds the other ends of the socket and the pipe.
     drop(command);
     let writer = Writer { model: Arc::clone(&launch.name), worker: None, runs: Runs::default() };

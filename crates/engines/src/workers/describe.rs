@@ -2,7 +2,7 @@
 
 use loadonce_core::{Content, Dim, LoadError, LoadErrorKind, Signature, TensorSpec};
 
-use super::control::{Loaded, SpecText};
+use super::control::{Axis, Loaded, SpecText};
 
 /// The signature; what cannot be one is an error.
 pub(super) fn signature(loaded: &Loaded) -> Result<Signature, LoadError> {
@@ -18,7 +18,7 @@ fn spec(text: &SpecText) -> Result<TensorSpec, LoadError> {
             .advise("correct 'inputs' or 'outputs' of the model's class")
     };
     let dtype = datatype.parse().map_err(|error| wrong(format!("with {error}")))?;
-    let dims = shape.as_ref().map(|axes| axes.iter().map(|axis| dim(*axis)).collect::<Option<Vec<_>>>());
+    let dims = shape.as_ref().map(|axes| axes.iter().map(dim).collect::<Option<Vec<_>>>());
     let dims = match dims {
         None => None,
         Some(None) => return Err(wrong(format!("with shape {shape:?}; an axis is -1 or a length"))),
@@ -33,9 +33,10 @@ fn spec(text: &SpecText) -> Result<TensorSpec, LoadError> {
     Ok(TensorSpec { dims, columns, labels, content, ..TensorSpec::new(name, dtype, []) })
 }
 
-fn dim(axis: i64) -> Option<Dim> {
+fn dim(axis: &Axis) -> Option<Dim> {
     match axis {
-        -1 => Some(Dim::ANY),
-        length => usize::try_from(length).ok().map(Dim::Fixed),
+        Axis::Named(name) => Some(Dim::named(name)),
+        Axis::Length(-1) => Some(Dim::ANY),
+        Axis::Length(length) => usize::try_from(*length).ok().map(Dim::Fixed),
     }
 }

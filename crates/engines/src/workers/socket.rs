@@ -1,14 +1,14 @@
 //! Pairs of sockets that keep datagrams apart and can hand descriptors over (`unix(7)`, `SOCK_SEQPACKET`, `SCM_RIGHTS`).
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv,
-    send, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType, recv, recvmsg, send, sendmsg, socketpair,
 };
 
 /// Descriptors in one datagram, at most.
@@ -16,22 +16,27 @@ const MOST_DESCRIPTORS: usize = 4;
 
 /// The server's end of a pair.
 #[derive(Debug)]
-pub(super) struct Socket(OwnedFd);
+pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
     /// A pair; the other end is for a child process.
-    pub(super) fn pair() -> io::Result<(Self, OwnedFd)> {
+    pub(crate) fn pair() -> io::Result<(Self, OwnedFd)> {
         let (own, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         Ok((Self(own), other))
     }
 
-    pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
+    /// The end that a child process was given.
+    pub(crate) fn given(descriptor: OwnedFd) -> Self {
+        Self(descriptor)
+    }
+
+    pub(crate) fn send(&self, datagram: &[u8]) -> io::Result<()> {
         send(&self.0, datagram, SendFlags::NOSIGNAL)?;
         Ok(())
     }
 
     /// Sends copies of descriptors along, four at most.
-    pub(super) fn send_with(&self, datagram: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    pub(crate) fn send_with(&self, datagram: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut rights = SendAncillaryBuffer::new(&mut space);
         if !rights.push(SendAncillaryMessage::ScmRights(descriptors)) {
@@ -43,7 +48,7 @@ impl Socket {
 
     /// The next datagram; `None` once the other end is closed. Waits until `deadline`, and then says
     /// [`ErrorKind::TimedOut`].
-    pub(super) fn receive<'b>(&self, buffer: &'b mut [u8], deadline: Option<Instant>) -> io::Result<Option<&'b [u8]>> {
+    pub(crate) fn receive<'b>(&self, buffer: &'b mut [u8], deadline: Option<Instant>) -> io::Result<Option<&'b [u8]>> {
         loop {
             self.wait(deadline)?;
             match recv(&self.0, &mut *buffer, RecvFlags::DONTWAIT) {
@@ -58,8 +63,27 @@ impl Socket {
         }
     }
 
+    /// The next datagram and the descriptors that came along; `None` once the other end is closed.
+    pub(crate) fn receive_with<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Option<(&'b [u8], Vec<OwnedFd>)>> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut rights = RecvAncillaryBuffer::new(&mut space);
+        let received = loop {
+            match recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut rights, RecvFlags::CMSG_CLOEXEC) {
+                Err(rustix::io::Errno::INTR) => (),
+                Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+                received => break received?,
+            }
+        };
+        let descriptors = rights.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+            _ => None,
+        });
+        let descriptors = descriptors.flatten().collect();
+        Ok((received.bytes > 0).then_some((&buffer[..received.bytes], descriptors)))
+    }
+
     /// Waits for a datagram or the end; [`ErrorKind::TimedOut`] if neither has come by `deadline`.
-    pub(super) fn wait(&self, deadline: Option<Instant>) -> io::Result<()> {
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> io::Result<()> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let left = left.and_then(|left| Timespec::try_from(left).ok());

@@ -12,7 +12,7 @@ use loadonce_core::tensor::{MAX_RANK, raw};
 use loadonce_core::{DType, Shape, Tensor};
 
 /// Bytes of a datagram, at most.
-pub(super) const MOST_BYTES: usize = 128 << 10;
+pub(crate) const MOST_BYTES: usize = 128 << 10;
 
 /// Tensors begin at multiples of this, in a datagram and in the arena.
 const ALIGNMENT: usize = 64;
@@ -49,17 +49,37 @@ const DTYPES: [(u8, DType); 14] = [
     (14, DType::Bytes),
 ];
 
-/// A run as it is asked for: what is to be written into the arena, and then sent.
+/// Tensors on their way: what is to be written into the arena, and then sent.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) datagram: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) datagram: Vec<u8>,
     /// Each at that many bytes from the arena's begin.
-    pub(super) arena: Vec<(u64, Bytes)>,
+    pub(crate) arena: Vec<(u64, Bytes)>,
+}
+
+/// What a worker hears.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Heard {
+    /// A run with these inputs is asked for.
+    Run { run: u64, inputs: Vec<Placed> },
+    /// It is to end.
+    Stop,
+}
+
+/// What a worker says in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It answers from here on.
+    Ready,
+    /// A run's input makes no sense to the model.
+    Refused { run: u64 },
+    /// The model failed in a run, or, in run 0, before it was ready.
+    Failed { run: u64 },
 }
 
 /// What a worker says.
 #[derive(Debug, PartialEq)]
-pub(super) enum Said<'a> {
+pub(crate) enum Said<'a> {
     /// It answers from here on; JSON.
     Ready(&'a str),
     /// The outputs of a run.
@@ -72,15 +92,15 @@ pub(super) enum Said<'a> {
 
 /// A tensor that is to be read from where it lies.
 #[derive(Debug, PartialEq)]
-pub(super) struct Placed {
-    pub(super) dtype: DType,
-    pub(super) shape: Shape,
-    pub(super) place: Place,
+pub(crate) struct Placed {
+    pub(crate) dtype: DType,
+    pub(crate) shape: Shape,
+    pub(crate) place: Place,
 }
 
 /// Where a tensor's bytes lie, within bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// In the datagram.
     Inline(Range<usize>),
     /// In the arena.
@@ -89,7 +109,7 @@ pub(super) enum Place {
 
 /// What is wrong with a frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FrameError {
+pub(crate) enum FrameError {
     #[error("a message of {0} bytes is cut short")]
     Short(usize),
     #[error("message kind {0} is unknown")]
@@ -104,21 +124,32 @@ pub(super) enum FrameError {
     Bounds,
     #[error("the text is not UTF-8")]
     Text,
-    #[error("the tensors take {needed} bytes, the arena has {capacity}; raise 'arena_bytes' in [options]")]
+    #[error(
+        "the tensors take {needed} bytes, the arena has {capacity}; send fewer rows, or for a model in Python raise 'arena_bytes' in [options]"
+    )]
     Arena { needed: u64, capacity: u64 },
     #[error("{0} tensors with so many axes do not fit a message")]
     Tensors(usize),
 }
 
 /// Asks for a run of these inputs.
-pub(super) fn run(number: u64, inputs: &[Tensor], capacity: u64) -> Result<Asked, FrameError> {
-    let contents: Vec<_> = inputs.iter().map(raw::to_bytes).collect();
-    let meta = HEADER + inputs.iter().map(|input| DESCRIPTOR + AXIS * input.shape().len()).sum::<usize>();
+pub(crate) fn run(number: u64, inputs: &[Tensor], capacity: u64) -> Result<Message, FrameError> {
+    message(RUN, number, inputs, capacity)
+}
+
+/// Answers a run with these outputs.
+pub(crate) fn answer(run: u64, outputs: &[Tensor], capacity: u64) -> Result<Message, FrameError> {
+    message(ANSWER, run, outputs, capacity)
+}
+
+fn message(kind: u8, number: u64, tensors: &[Tensor], capacity: u64) -> Result<Message, FrameError> {
+    let contents: Vec<_> = tensors.iter().map(raw::to_bytes).collect();
+    let meta = HEADER + tensors.iter().map(|tensor| DESCRIPTOR + AXIS * tensor.shape().len()).sum::<usize>();
     let begin = meta.next_multiple_of(ALIGNMENT);
     let length: usize = contents.iter().map(|content| content.len().next_multiple_of(ALIGNMENT)).sum();
-    let count = u16::try_from(inputs.len()).map_err(|_| FrameError::Tensors(inputs.len()))?;
+    let count = u16::try_from(tensors.len()).map_err(|_| FrameError::Tensors(tensors.len()))?;
     if begin > MOST_BYTES - MOST_INLINE {
-        return Err(FrameError::Tensors(inputs.len()));
+        return Err(FrameError::Tensors(tensors.len()));
     }
     let inline = length <= MOST_INLINE;
     let needed = length as u64;
@@ -126,11 +157,11 @@ pub(super) fn run(number: u64, inputs: &[Tensor], capacity: u64) -> Result<Asked
         return Err(FrameError::Arena { needed, capacity });
     }
     let mut datagram = Vec::with_capacity(if inline { begin + length } else { meta });
-    put_header(&mut datagram, RUN, count, meta, number);
+    put_header(&mut datagram, kind, count, meta, number);
     let mut offset = 0;
     let mut arena = Vec::new();
-    for (input, content) in inputs.iter().zip(&contents) {
-        put_descriptor(&mut datagram, input, !inline, offset, content.len());
+    for (tensor, content) in tensors.iter().zip(&contents) {
+        put_descriptor(&mut datagram, tensor, !inline, offset, content.len());
         if !inline {
             arena.push((offset as u64, content.clone()));
         }
@@ -142,34 +173,80 @@ pub(super) fn run(number: u64, inputs: &[Tensor], capacity: u64) -> Result<Asked
             datagram.extend_from_slice(&content);
         }
     }
-    Ok(Asked { datagram, arena })
+    Ok(Message { datagram, arena })
 }
 
 /// Asks the worker to end.
-pub(super) fn stop() -> Vec<u8> {
+pub(crate) fn stop() -> Vec<u8> {
     let mut datagram = Vec::with_capacity(HEADER);
     put_header(&mut datagram, STOP, 0, HEADER, 0);
     datagram
 }
 
-/// Reads what a worker said, who has an arena of `capacity` bytes.
-pub(super) fn read(datagram: &[u8], capacity: u64) -> Result<Said<'_>, FrameError> {
-    let short = FrameError::Short(datagram.len());
-    let mut header = datagram.get(..HEADER).ok_or(short.clone())?;
-    let (kind, _, count) = (header.get_u8(), header.get_u8(), header.get_u16_le());
-    let (meta, run) = (header.get_u32_le() as usize, header.get_u64_le());
-    let described = datagram.get(HEADER..meta).ok_or(short)?;
-    if kind == ANSWER {
-        let begin = meta.next_multiple_of(ALIGNMENT);
-        let outputs = placed(described, count, begin, &Bounds { datagram: datagram.len(), arena: capacity })?;
-        return Ok(Said::Outputs { run, outputs });
+/// A worker's word, with JSON of so many bytes at most as a datagram takes.
+pub(crate) fn say(word: Word, json: &str) -> Vec<u8> {
+    let (kind, run) = match word {
+        Word::Ready => (READY, 0),
+        Word::Refused { run } => (REFUSED, run),
+        Word::Failed { run } => (FAILED, run),
+    };
+    let json = json.as_bytes().get(..MOST_BYTES - HEADER).unwrap_or(json.as_bytes());
+    let mut datagram = Vec::with_capacity(HEADER + json.len());
+    put_header(&mut datagram, kind, 0, HEADER + json.len(), run);
+    datagram.extend_from_slice(json);
+    datagram
+}
+
+/// Reads what a worker is told, which has an arena of `capacity` bytes.
+pub(crate) fn hear(datagram: &[u8], capacity: u64) -> Result<Heard, FrameError> {
+    let header = Header::read(datagram)?;
+    match header.kind {
+        STOP => Ok(Heard::Stop),
+        RUN => Ok(Heard::Run { run: header.run, inputs: header.placed(datagram, capacity)? }),
+        other => Err(FrameError::Kind(other)),
     }
+}
+
+/// Reads what a worker said, who has an arena of `capacity` bytes.
+pub(crate) fn read(datagram: &[u8], capacity: u64) -> Result<Said<'_>, FrameError> {
+    let header = Header::read(datagram)?;
+    let run = header.run;
+    if header.kind == ANSWER {
+        return Ok(Said::Outputs { run, outputs: header.placed(datagram, capacity)? });
+    }
+    let described = header.described(datagram)?;
     let text = str::from_utf8(described).map_err(|_| FrameError::Text)?;
-    match kind {
+    match header.kind {
         READY => Ok(Said::Ready(text)),
         REFUSED => Ok(Said::Refused { run, reason: text }),
         FAILED => Ok(Said::Failed { run, reason: text }),
         other => Err(FrameError::Kind(other)),
+    }
+}
+
+/// The first bytes of a message.
+struct Header {
+    kind: u8,
+    count: u16,
+    /// Where descriptors or a text end that begin behind the header.
+    meta: usize,
+    run: u64,
+}
+
+impl Header {
+    fn read(datagram: &[u8]) -> Result<Self, FrameError> {
+        let mut header = datagram.get(..HEADER).ok_or(FrameError::Short(datagram.len()))?;
+        let (kind, _, count) = (header.get_u8(), header.get_u8(), header.get_u16_le());
+        Ok(Self { kind, count, meta: header.get_u32_le() as usize, run: header.get_u64_le() })
+    }
+
+    fn described<'d>(&self, datagram: &'d [u8]) -> Result<&'d [u8], FrameError> {
+        datagram.get(HEADER..self.meta).ok_or(FrameError::Short(datagram.len()))
+    }
+
+    fn placed(&self, datagram: &[u8], capacity: u64) -> Result<Vec<Placed>, FrameError> {
+        let bounds = Bounds { datagram: datagram.len(), arena: capacity };
+        placed(self.described(datagram)?, self.count, self.meta.next_multiple_of(ALIGNMENT), &bounds)
     }
 }
 
@@ -180,7 +257,7 @@ struct Bounds {
 }
 
 fn placed(mut described: &[u8], count: u16, begin: usize, bounds: &Bounds) -> Result<Vec<Placed>, FrameError> {
-    let mut outputs = Vec::with_capacity(usize::from(count).min(described.len() / DESCRIPTOR));
+    let mut tensors = Vec::with_capacity(usize::from(count).min(described.len() / DESCRIPTOR));
     for _ in 0..count {
         let short = FrameError::Short(described.len());
         let (mut fixed, rest) = described.split_at_checked(DESCRIPTOR).ok_or(short.clone())?;
@@ -195,9 +272,9 @@ fn placed(mut described: &[u8], count: u16, begin: usize, bounds: &Bounds) -> Re
         described = rest;
         let shape = shape(axes)?;
         let place = bounds.place(place, begin, offset, length)?;
-        outputs.push(Placed { dtype, shape, place });
+        tensors.push(Placed { dtype, shape, place });
     }
-    Ok(outputs)
+    Ok(tensors)
 }
 
 fn shape(axes: &[u8]) -> Result<Shape, FrameError> {
@@ -253,7 +330,7 @@ mod tests {
     use super::*;
 
     /// An answer with the tensors of a request, as an echo writes it.
-    fn echoed(asked: &Asked) -> Vec<u8> {
+    fn echoed(asked: &Message) -> Vec<u8> {
         let mut answer = asked.datagram.clone();
         answer[0] = ANSWER;
         answer

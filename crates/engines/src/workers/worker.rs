@@ -5,18 +5,18 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use loadonce_core::tensor::raw;
-use loadonce_core::{Batch, LoadError, LoadErrorKind, Outputs, RowFault, RunError, Tensor};
+use loadonce_core::{Batch, LoadError, LoadErrorKind, Outputs, RowFault, RunError};
 
 use super::arena::Arena;
 use super::control::{Failure, FailureKind, Loaded, Readied, Refusal, RowRefusal};
-use super::frame::{self, FrameError, MOST_BYTES, Place, Placed, Said};
+use super::frame::{self, FrameError, MOST_BYTES, Said};
 use super::kernel;
+use super::launch::Launch;
 use super::logs::{Runs, Writer, pump};
 use super::roster::{Presence, Roster};
 use super::socket::Socket;
-use super::template::{Launch, Template, internal};
+use super::template::{Template, internal};
+use super::transfer::{collect, stow};
 
 /// A worker. Dropping it closes its channel, at which it ends.
 #[derive(Debug)]
@@ -78,12 +78,12 @@ impl Worker {
 
     fn order(template: &Arc<Template>, wanted: &Wanted<'_>) -> io::Result<Self> {
         let (channel, its_channel) = Socket::pair()?;
-        let options = &wanted.launch.options;
-        let arena = Arena::new(options.arena_bytes)?;
+        let terms = &wanted.launch.terms;
+        let arena = Arena::new(terms.arena_bytes)?;
         let (log, output) = pipe()?;
         let output = output.as_fd();
         let descriptors = [its_channel.as_fd(), arena.as_fd(), output, output];
-        template.fork(wanted.number, options.threads, arena.capacity(), &descriptors)?;
+        template.fork(wanted.number, terms.threads, arena.capacity(), &descriptors)?;
         let runs = Runs::default();
         let writer = Writer { model: Arc::clone(&wanted.launch.name), worker: Some(wanted.number), runs: runs.clone() };
         template.keep(pump(log, writer)?);
@@ -108,7 +108,7 @@ impl Worker {
             Ok(match frame::read(datagram, self.arena.capacity())? {
                 Said::Ready(text) => serde_json::from_str(text).map_err(|error| internal("a worker's words", error)),
                 Said::Failed { reason, .. } => {
-                    Err(failure(reason).into_error(&wanted.launch.name, &wanted.launch.interpreter))
+                    Err(failure(reason).into_error(&wanted.launch.name, &*wanted.launch.program))
                 }
                 _ => Err(failed("a worker answered before it was asked".to_owned())),
             })
@@ -140,10 +140,8 @@ impl Worker {
         self.exchange(&asked, patience).map_err(|stopped| self.gone(stopped, patience.time()))
     }
 
-    fn exchange(&mut self, asked: &frame::Asked, patience: Patience) -> Result<Result<Outputs, RunError>, Stopped> {
-        for (offset, bytes) in &asked.arena {
-            self.arena.write(*offset, bytes)?;
-        }
+    fn exchange(&mut self, asked: &frame::Message, patience: Patience) -> Result<Result<Outputs, RunError>, Stopped> {
+        stow(asked, &self.arena)?;
         if self.channel.send(&asked.datagram).is_err() {
             return Err(Stopped::Unheard);
         }
@@ -156,8 +154,8 @@ impl Worker {
         let said = frame::read(datagram, self.arena.capacity())?;
         match said {
             Said::Outputs { run, outputs } if run == self.run => {
-                let tensors = outputs.into_iter().map(|output| collect(output, datagram, &self.arena));
-                tensors.collect::<Result<Result<Outputs, RunError>, Stopped>>()
+                let outputs = collect(outputs, datagram, &self.arena)?;
+                Ok(outputs.map_err(|wrong| RunError::Failed(format!("an output is none: {wrong}"))))
             }
             Said::Refused { run, reason } if run == self.run => Ok(Err(refused(reason))),
             Said::Failed { run, reason } if run == self.run => Ok(Err(self.failed(reason))),
@@ -265,22 +263,6 @@ fn receive<'b>(channel: &Socket, buffer: &'b mut [u8], deadline: Option<Instant>
     channel.receive(buffer, deadline)?.ok_or(Stopped::Closed)
 }
 
-fn collect(output: Placed, datagram: &[u8], arena: &Arena) -> Result<Result<Tensor, RunError>, Stopped> {
-    let Placed { dtype, shape, place } = output;
-    let bytes = match place {
-        Place::Inline(range) => Bytes::copy_from_slice(&datagram[range]),
-        // Nothing is reserved for what the shape does not hold.
-        Place::Arena { length, .. }
-            if dtype.size().is_some_and(|size| shape.element_count() != Some(length / size)) =>
-        {
-            let wrong = format!("an output of {dtype} {shape} has {length} bytes");
-            return Ok(Err(RunError::Failed(wrong)));
-        }
-        Place::Arena { offset, length } => arena.read(offset, length)?.into(),
-    };
-    Ok(raw::decode(dtype, shape, bytes).map_err(|error| RunError::Failed(format!("an output is none: {error}"))))
-}
-
 fn refused(reason: &str) -> RunError {
     match serde_json::from_str::<Refusal>(reason) {
         Ok(Refusal { message, rows }) if rows.is_empty() => RunError::InvalidInput(message),
@@ -297,5 +279,6 @@ fn failure(reason: &str) -> Failure {
         kind: FailureKind::default(),
         message: reason.to_owned(),
         traceback: String::new(),
+        advice: None,
     })
 }
