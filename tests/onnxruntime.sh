@@ -8,7 +8,10 @@ python=$(python_with tests/conformance/requirements.txt)
 LOADONCE_ONNXRUNTIME=$(onnxruntime_of "$python")
 export LOADONCE_ONNXRUNTIME
 
+features=onnxruntime,isolation
 # Tests have threads before the first one could set it.
-ORT_DISABLE_TELEMETRY=1 cargo test --quiet --locked -p loadonce-engines --no-default-features --features onnxruntime \
+ORT_DISABLE_TELEMETRY=1 cargo test --quiet --locked -p loadonce-engines --no-default-features --features "$features" \
     onnxruntime::tests -- --ignored
+ORT_DISABLE_TELEMETRY=1 cargo test --quiet --locked -p loadonce-engines --no-default-features --features "$features" \
+    --test isolated onnxruntime:: -- --ignored
 env -u ORT_DISABLE_TELEMETRY "$python" tests/outbound.py

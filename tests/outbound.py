@@ -34,6 +34,10 @@ PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 
 GUARD = [sys.executable, __file__]
 
+ENGINE = 'engine = "onnxruntime"\n'
+# Where they run: in the server's process, and in processes of their own.
+MODELS = {"iris": "", "isolated": 'isolation = "process"\n'}
+
 # How long the server answers requests; the library would report within seconds.
 SECONDS = 10.0
 
@@ -96,10 +100,11 @@ def serve_and_connect_to_nobody(models: Path) -> int:
         body = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
         answered, end = 0, time.monotonic() + SECONDS
         while time.monotonic() < end:
-            answer = ask(address, "POST", "/v1/models/iris:predict", body)
-            if answer.status != 200:
-                raise server.failure(f"answered {answer.status}: {answer.text}")
-            answered += 1
+            for model in MODELS:
+                answer = ask(address, "POST", f"/v1/models/{model}:predict", body)
+                if answer.status != 200:
+                    raise server.failure(f"answered {answer.status}: {answer.text}")
+                answered += 1
         server.stop()
     return answered
 
@@ -107,10 +112,11 @@ def serve_and_connect_to_nobody(models: Path) -> int:
 def main() -> None:
     prove_the_guard()
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "iris"
-        shutil.copytree(EXAMPLES / "iris", model)
-        settings = (model / "model.toml").read_text()
-        (model / "model.toml").write_text(f'engine = "onnxruntime"\n{settings}')
+        for name, keys in MODELS.items():
+            model = Path(folder) / name
+            shutil.copytree(EXAMPLES / "iris", model)
+            settings = (model / "model.toml").read_text()
+            (model / "model.toml").write_text(f"{ENGINE}{keys}{settings}")
         answered = serve_and_connect_to_nobody(Path(folder))
     print(f"ok: {answered} requests in {SECONDS:.0f} s, and no connection to anybody")
 

@@ -39,6 +39,12 @@ class Model:
     kind: str
     limit: float
     in_python: bool = False
+    isolated: bool = False
+
+    @property
+    def in_workers(self) -> bool:
+        """Whether its runs are in processes of its own."""
+        return self.in_python or self.isolated
 
     def title(self, data: Path) -> str:
         files = (data / "models" / self.name).glob("*.*")
@@ -48,7 +54,8 @@ class Model:
         if self.in_python:
             program = contest.in_python(self.name, workers)
         else:
-            config = f"{ONNX_RUNTIME}[limits]\nsessions = {workers}\n"
+            isolation = 'isolation = "process"\n' if self.isolated else ""
+            config = f"{isolation}{ONNX_RUNTIME}[limits]\nsessions = {workers}\n"
             program = contest.ours(self.name, config)
         # No more workers run at once than it has cores, and the others would idle.
         command = [*program.command, "--cores", str(workers)]
@@ -58,6 +65,7 @@ class Model:
 MODELS = (
     Model("network", "network in ONNX, one file", 1.1),
     Model("network-external", "network in ONNX, weights beside it", 1.1),
+    Model("network", "network in ONNX, isolated", 1.1, isolated=True),
     Model("big-forest", "forest of scikit-learn", 1.15, in_python=True),
 )
 
@@ -100,7 +108,7 @@ def measure(contest: Contest, model: Model) -> Pair:
     print(f"== {title}", flush=True)
     for workers in WORKERS:
         program = model.ours(contest, workers)
-        processes = workers if model.in_python else 1
+        processes = workers if model.in_workers else 1
         ours.megabytes[workers] = loaded(program, work, workers, processes)
         program = fastapi("async", workers).program(contest, work)
         other.megabytes[workers] = loaded(program, work, workers, workers)

@@ -6,6 +6,8 @@
 #![expect(unsafe_code, reason = "a library is opened and called")]
 
 mod native;
+#[cfg(feature = "onnxruntime")]
+mod onnxruntime;
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,9 +30,13 @@ const TEMPLATE: &str = "be-a-template";
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(TEMPLATE) {
-        serve_template("test", |name| {
-            assert_eq!(name, Native.name());
-            Ok(Arc::new(Native))
+        serve_template("test", |name| match name {
+            #[cfg(feature = "onnxruntime")]
+            onnxruntime::NAME => Ok(onnxruntime::engine()),
+            name => {
+                assert_eq!(name, Native.name());
+                Ok(Arc::new(Native))
+            }
         })
         .unwrap();
         return ExitCode::SUCCESS;
@@ -47,13 +53,32 @@ fn main() -> ExitCode {
         ("a_thread_that_no_run_needs_does_no_harm", a_thread_that_no_run_needs_does_no_harm),
         ("runs_that_need_threads_have_a_copy_each", runs_that_need_threads_have_a_copy_each),
     ];
-    let trials = trials.map(|(name, test)| {
-        Trial::test(name, move || {
-            test();
-            Ok(())
-        })
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    let mut trials = Vec::from(trials.map(|(name, test)| trial(name, test)));
+    #[cfg(feature = "onnxruntime")]
+    trials.extend(with_library());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn trial(name: &str, test: fn()) -> Trial {
+    Trial::test(name, move || {
+        test();
+        Ok(())
+    })
+}
+
+/// What `make onnxruntime` runs.
+#[cfg(feature = "onnxruntime")]
+fn with_library() -> [Trial; 2] {
+    let trials: [(&str, fn()); 2] = [
+        ("onnxruntime::it_is_loaded_once_and_answers", onnxruntime::it_is_loaded_once_and_answers_in_all_workers),
+        ("onnxruntime::runs_of_several_threads", onnxruntime::runs_of_several_threads_have_a_copy_each),
+    ];
+    trials.map(|(name, test)| trial(name, test).with_ignored_flag(true))
+}
+
+/// This program, as a template.
+fn template_program() -> WorkerProgram {
+    WorkerProgram { path: std::env::current_exe().unwrap(), arguments: vec![TEMPLATE.into()] }
 }
 
 /// A model's folder.
@@ -88,8 +113,7 @@ impl Folder {
     }
 
     fn load(&self) -> Result<Arc<dyn Model>, LoadError> {
-        let program = WorkerProgram { path: std::env::current_exe().unwrap(), arguments: vec![TEMPLATE.into()] };
-        let engine = Isolated { engine: Native.name(), has_options: false, program };
+        let engine = Isolated { engine: Native.name(), has_options: false, program: template_program() };
         engine.load(&self.spec, &Progress::default())
     }
 }
