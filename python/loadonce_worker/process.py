@@ -26,11 +26,22 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def ignore_terminal() -> None:
-    """Ctrl-C is for the server, which then ends its workers in order."""
+def leave_the_end_to_the_server() -> None:
+    """Passes over Ctrl-C, and what a supervisor sends to all processes of a service.
+
+    The server ends its workers when it has answered what it accepted.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Not ignored: programs that a model starts would inherit that.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def end_children_as_usual() -> None:
+    """Has SIGTERM end what a model forks, from here on."""
+    os.register_at_fork(
+        after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    )
 
 
 def yield_to_others(nice: int) -> None:

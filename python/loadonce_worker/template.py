@@ -31,7 +31,8 @@ _log = logging.getLogger("loadonce")
 
 def main(control: socket.socket) -> NoReturn:
     """Loads the model that the server names and forks workers of it; never returns."""
-    process.ignore_terminal()
+    process.leave_the_end_to_the_server()
+    process.end_children_as_usual()
     records = logs.install()
     # The model's folder stays as it is: the server watches it.
     sys.dont_write_bytecode = True

@@ -70,7 +70,7 @@ def become_worker(task: Task, origin: Origin) -> NoReturn:
 def _set_up(task: Task, origin: Origin) -> None:
     process.die_with(origin.template)
     origin.records.after_fork()
-    process.ignore_terminal()
+    process.leave_the_end_to_the_server()
     os.dup2(task.stdout, 1)
     os.dup2(task.stderr, 2)
     os.close(task.stdout)

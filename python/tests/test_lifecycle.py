@@ -78,12 +78,23 @@ def test_a_kill_of_an_unknown_worker_hits_nobody(load):
     assert template.worker().predict_rows(["1 + 1"]) == [2]
 
 
+def test_what_a_supervisor_sends_to_all_ends_neither_template_nor_workers(load):
+    template = load(PIDS)
+    worker = template.worker()
+    for process in ("os.getpid()", "os.getppid()"):
+        assert worker.predict_rows([f"os.kill({process}, signal.SIGTERM)"]) == [None]
+    # A process that the model forks ends as any other.
+    status = "(lambda pid: os.waitpid(pid, 0)[1] if pid else os.kill(os.getpid(), 15))"
+    assert worker.predict_rows([f"{status}(os.fork())"]) == [signal.SIGTERM]
+    assert template.worker().pid != worker.pid
+
+
 @pytest.mark.parametrize(
     ("row", "how"),
     [
         ("os._exit(3)", {"code": 3}),
         ("os.kill(os.getpid(), signal.SIGSEGV)", {"signal": signal.SIGSEGV}),
-        ("os.kill(os.getpid(), signal.SIGTERM)", {"signal": signal.SIGTERM}),
+        ("os.kill(os.getpid(), signal.SIGABRT)", {"signal": signal.SIGABRT}),
     ],
 )
 def test_a_crash_is_reported(load, row, how):

@@ -40,6 +40,12 @@ fn worker(answer: &str) -> i32 {
     answer["predictions"][0].as_i64().unwrap_or_else(|| panic!("{answer}")).try_into().unwrap()
 }
 
+/// The template of a worker.
+fn parent(worker: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 #[test]
 fn killing_workers_under_load_fails_no_request() {
     const KILLS: usize = 30;
@@ -77,13 +83,31 @@ fn killing_workers_under_load_fails_no_request() {
 }
 
 #[test]
+fn what_tells_a_server_to_stop_leaves_its_workers_at_work() {
+    let (folder, server) = server(&[]);
+    let ask = || worker(&server.client().send("POST", PREDICT, r#"{"instances":[1]}"#).unwrap().body);
+    let before = ask();
+    for signal in [Signal::TERM, Signal::INT] {
+        // As a supervisor sends it to all processes of a service.
+        kill_process(Pid::from_raw(before).unwrap(), signal).unwrap();
+        kill_process(Pid::from_raw(parent(before)).unwrap(), signal).unwrap();
+    }
+    let mut seen = (0..20).map(|_| ask());
+    assert!(seen.any(|worker| worker == before));
+    let ended = server.stop();
+    assert_eq!(
+        (ended.code, fs::read_to_string(folder.path().join("who/loads")).unwrap()),
+        (Some(0), "once\n".to_owned())
+    );
+    assert!(!ended.stderr.contains("its worker"), "{}", ended.stderr);
+}
+
+#[test]
 fn no_worker_outlives_its_server() {
     let (_folder, server) = server(&[]);
     let answer = server.client().send("POST", PREDICT, r#"{"instances":[1]}"#).unwrap();
     let process = format!("/proc/{}", worker(&answer.body));
-    let stat = fs::read_to_string(format!("{process}/stat")).unwrap();
-    let template = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap();
-    let template = format!("/proc/{template}");
+    let template = format!("/proc/{}", parent(worker(&answer.body)));
     assert!(fs::exists(&template).unwrap());
     // Kills it.
     drop(server);
