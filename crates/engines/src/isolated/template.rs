@@ -1,8 +1,8 @@
 //! The template: loads the model once, then forks, kills and reaps workers as asked. One loop on one thread.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind, PipeReader, pipe};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, pipe};
+use std::os::fd::OwnedFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +23,9 @@ use crate::workers::socket::Socket;
 /// How long workers have to end after `stop`.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The exit status of a process that Rust ends for a panic.
+const PANICKED: u8 = 101;
+
 /// What workers are forked from.
 pub(super) struct Origin {
     pub(super) start: Start,
@@ -36,6 +39,14 @@ struct Template {
     control: Socket,
     origin: Origin,
     workers: BTreeMap<u64, Forked>,
+}
+
+/// What is to be done after an order.
+enum Next {
+    Wait,
+    End,
+    /// This process is a worker now; its leash is open while it holds the writer.
+    Work(Task, PipeWriter),
 }
 
 /// A worker as its template knows it.
@@ -72,10 +83,6 @@ fn prepare(
     start: Start,
     find: impl FnOnce(&str) -> Result<Arc<dyn Engine>, LoadError>,
 ) -> Result<(Origin, Loaded), LoadError> {
-    if start.protocol != PROTOCOL {
-        return Err(LoadError::new(LoadErrorKind::Internal, "the program was replaced by one of another version")
-            .advise("restart the server"));
-    }
     let engine = find(&start.engine)?;
     let model = if start.preload { Some(load(&engine, &start)?) } else { None };
     let threads = fork::threads().unwrap_or(0);
@@ -100,8 +107,13 @@ impl Template {
             for worker in ended {
                 self.reap(worker);
             }
-            if ordered && !self.obey(buffer)? {
-                return Ok(());
+            if !ordered {
+                continue;
+            }
+            match self.obey(buffer)? {
+                Next::Wait => {}
+                Next::End => return Ok(()),
+                Next::Work(task, leash) => self.become_worker(task, leash),
             }
         }
     }
@@ -123,44 +135,45 @@ impl Template {
         Ok((ordered, ended.collect()))
     }
 
-    /// Does what one order says; false where it was the last.
-    fn obey(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+    /// Does what one order says.
+    fn obey(&mut self, buffer: &mut [u8]) -> io::Result<Next> {
         let Some((datagram, descriptors)) = self.control.receive_with(buffer)? else {
             self.workers.values().for_each(Forked::kill);
-            return Ok(false);
+            return Ok(Next::End);
         };
         match serde_json::from_slice(datagram)? {
-            Order::Fork { worker, arena, .. } => self.fork(worker, arena, descriptors)?,
+            Order::Fork { worker, arena, .. } => return self.fork(worker, arena, descriptors),
             Order::Kill { worker } => self.workers.get(&worker).into_iter().for_each(Forked::kill),
             Order::Stop => {
                 self.wait_for_all()?;
-                return Ok(false);
+                return Ok(Next::End);
             }
         }
-        Ok(true)
+        Ok(Next::Wait)
     }
 
-    fn fork(&mut self, worker: u64, arena: u64, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    fn fork(&mut self, worker: u64, arena: u64, descriptors: Vec<OwnedFd>) -> io::Result<Next> {
         let task = Task::new(arena, descriptors).ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
         let (leash, held) = pipe()?;
         match fork() {
             Ok(Some(pid)) => drop(self.workers.insert(worker, Forked { pid, leash })),
-            Ok(None) => self.become_worker(task, held),
+            Ok(None) => return Ok(Next::Work(task, held)),
             Err(error) => {
                 // Too many processes, or too little memory; the next try may do better.
                 tracing::error!(%error, worker, "cannot fork");
                 self.report(worker, Some(1), None);
             }
         }
-        Ok(())
+        Ok(Next::Wait)
     }
 
     /// In the worker: lets go of what is the template's, and never comes back.
-    fn become_worker(&mut self, task: Task, held: impl AsFd) -> ! {
-        self.workers.clear();
-        let code = panic::catch_unwind(AssertUnwindSafe(|| worker::serve(task, &self.origin)));
-        drop(held);
-        fork::end(code.unwrap_or(101))
+    fn become_worker(self, task: Task, leash: PipeWriter) -> ! {
+        let Self { control, origin, workers } = self;
+        drop((control, workers));
+        let code = panic::catch_unwind(AssertUnwindSafe(|| worker::serve(task, &origin)));
+        drop(leash);
+        fork::end(code.unwrap_or(PANICKED))
     }
 
     /// Sees how a worker ended whose leash has closed.

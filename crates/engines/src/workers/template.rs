@@ -90,6 +90,12 @@ impl Template {
             Told::Hello { protocol: PROTOCOL, version, executable } => {
                 tracing::debug!(model = &*launch.name, version, executable, "a template has started");
             }
+            Told::Hello { protocol, version, executable } => {
+                let detail =
+                    format!("'{executable}' is of version {version} and speaks protocol {protocol}, not {PROTOCOL}");
+                return Err(LoadError::new(LoadErrorKind::Internal, detail)
+                    .advise("restart the server, whose program was replaced"));
+            }
             other => return Err(unexpected(&other)),
         }
         let without = ProcessMemory::of(self.pid());

@@ -33,3 +33,41 @@ where
         writeln!(writer, "{RECORD}{record}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::{Value, json};
+
+    use super::super::fields::Fields;
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_with_a_mark() {
+        let written = Written::default();
+        let writer = written.clone();
+        let builder = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let subscriber = builder.fmt_fields(Fields).event_format(Records).finish();
+        tracing::subscriber::with_default(subscriber, || tracing::warn!(target: "engine", node = "a", "two\nlines"));
+        let written = written.0.lock().unwrap();
+        let json = written.strip_prefix(b"\x1e").unwrap();
+        assert_eq!(json.iter().filter(|byte| **byte == b'\n').count(), 1);
+        let record: Value = serde_json::from_slice(json).unwrap();
+        assert_eq!(record, json!({ "level": "WARNING", "logger": "engine", "message": "two\nlines node=a" }));
+    }
+}
