@@ -1,5 +1,6 @@
 //! `serve --dev`: what changes on disk is loaded anew while the former serves on.
 
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{Folder, Server, until};
@@ -74,4 +75,17 @@ fn a_model_that_is_broken_at_the_start_may_be_mended() {
     folder.write("greet/model.py", greets("hello"));
     server.until_ready();
     assert_eq!(greeting(&server), "hello you");
+}
+
+#[test]
+fn a_second_copy_without_room_leaves_the_former() {
+    let folder = Folder::new();
+    let file = folder.iris("m");
+    let path = folder.path().to_str().unwrap();
+    let server = Server::start(["--dev", "--memory-limit", "200M", path]);
+    server.until_ready();
+    File::options().write(true).open(file).unwrap().set_len(300 << 20).unwrap();
+    until(|| server.said("m: not reloaded, the former one serves on: it and all that serves take "));
+    let answer = server.client().send("POST", "/v1/models/m:predict", r#"{"instances":[[5.1,3.5,1.4,0.2]]}"#).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }

@@ -48,7 +48,7 @@ async fn serve_observed(
 ) -> Result<Report, Failure> {
     let mut shutdown =
         signals().map_err(|error| Failure::new(Exit::Internal, format!("cannot listen to signals: {error}")))?;
-    let dev = settings.dev.then(|| Dev::new(settings));
+    let dev = settings.dev.then(|| Dev::new(settings, Arc::clone(&engines)));
     let specs = find(settings)?;
     let admission = plan::admit(settings, &specs, &engines)?;
     let config = Config { observer, ..config(settings) };

@@ -10,14 +10,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use loadonce_core::ModelSpec;
+use loadonce_core::ledger::Sharing;
 use loadonce_core::loader::Serving;
+use loadonce_core::{ModelHandle, ModelSpec};
 use loadonce_server::Api;
 
 use self::watch::{Look, Watched};
 use super::output::say;
 use super::settings::LogFormat;
-use super::{Failure, Settings, find};
+use super::{Failure, Settings, find, plan};
+use crate::InstalledEngines;
 use crate::repository::roots;
 
 /// Between two looks; a change is acted on once two looks in a row see the same.
@@ -26,6 +28,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// The models that are watched.
 pub(super) struct Dev {
     settings: Arc<Settings>,
+    engines: Arc<InstalledEngines>,
     watched: BTreeMap<String, Watched>,
     /// What is wrong with the models on disk, told once.
     complaint: Option<String>,
@@ -41,10 +44,10 @@ struct Found {
 
 impl Dev {
     /// Looks at the models' files before they are loaded, so that no later change is missed.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, engines: Arc<InstalledEngines>) -> Self {
         let watched = looks(&settings.models).into_iter().map(|(name, look)| (name, Watched::new(look)));
         let watched: BTreeMap<_, _> = watched.collect();
-        Self { settings: Arc::new(settings.clone()), watched, complaint: None, strays: BTreeSet::new() }
+        Self { settings: Arc::new(settings.clone()), engines, watched, complaint: None, strays: BTreeSet::new() }
     }
 
     /// Loads anew what changes, for as long as it is polled.
@@ -80,9 +83,27 @@ impl Dev {
             let time = started.elapsed().as_secs_f64() * 1e3;
             self.tell(&name, &format!("reloaded after {time:.0} ms as a whole, nothing of the former one was kept"));
         };
-        if let Err(error) = serving.reload(spec, swapped).await {
-            self.tell(&name, &format!("not reloaded, the former one serves on: {error}"));
+        let reloaded = match self.admit(&spec, serving).await {
+            Ok(()) => serving.reload(spec, swapped).await.map_err(|error| error.to_string()),
+            Err(failure) => Err(failure.message),
+        };
+        if let Err(reason) = reloaded {
+            self.tell(&name, &format!("not reloaded, the former one serves on: {reason}"));
         }
+    }
+
+    /// Whether there is room for a second copy for a while.
+    async fn admit(&self, spec: &ModelSpec, serving: &Serving) -> Result<(), Failure> {
+        let (settings, engines) = (Arc::clone(&self.settings), Arc::clone(&self.engines));
+        let (spec, registry) = (spec.clone(), serving.registry());
+        let admitted = tokio::task::spawn_blocking(move || {
+            let memory = registry.handles().filter_map(ModelHandle::memory);
+            let processes = memory.filter(|memory| memory.sharing != Sharing::InProcess);
+            let bytes = processes.filter_map(|memory| memory.total_bytes()).sum();
+            plan::admit_successor(&settings, &spec, &engines, bytes)
+        });
+        // A task that panics refuses nothing.
+        admitted.await.unwrap_or(Ok(()))
     }
 
     /// Says once of each model that it is on disk only, or no longer there.

@@ -66,7 +66,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || tracing::warn!(target: "engine", node = "a", "two\nlines"));
         let written = written.0.lock().unwrap();
         let json = written.strip_prefix(b"\x1e").unwrap();
-        assert_eq!(json.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(json.iter().position(|byte| *byte == b'\n'), Some(json.len() - 1));
         let record: Value = serde_json::from_slice(json).unwrap();
         assert_eq!(record, json!({ "level": "WARNING", "logger": "engine", "message": "two\nlines node=a" }));
     }

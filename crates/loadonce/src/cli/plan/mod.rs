@@ -126,7 +126,13 @@ struct Around {
 
 impl Around {
     fn now(settings: &Settings) -> Self {
-        let own = ProcessMemory::of(std::process::id());
+        Self::with_processes(settings, 0)
+    }
+
+    /// With models in processes of their own that take so many bytes.
+    fn with_processes(settings: &Settings, bytes: u64) -> Self {
+        let own = ProcessMemory::of(std::process::id())
+            .map(|own| ProcessMemory { proportional_bytes: own.proportional_bytes + bytes, ..own });
         let asked = settings.memory_limit.map(|bytes| Room { bytes, limit: Limit::Operator });
         let room = asked.or_else(|| Room::of_system(ControlGroup::of_this_process(), available_bytes(), own));
         Self { base: own.map_or(0, |own| own.proportional_bytes), room }
@@ -166,11 +172,7 @@ pub(super) fn admit(
     engines: &InstalledEngines,
 ) -> Result<Admission, Failure> {
     let (store, places) = (Store::of(settings, engines), roots(&settings.models));
-    let need = |spec: &ModelSpec| {
-        let root = places.get(&spec.name)?;
-        let measured = store.look(spec, root).map(|measured| measured.need());
-        Some((spec.name.clone(), measured.unwrap_or_else(|| estimate(spec, file_bytes(root), 1))))
-    };
+    let need = |spec: &ModelSpec| Some((spec.name.clone(), need(spec, places.get(&spec.name)?, &store)));
     let needs: BTreeMap<_, _> = specs.iter().filter_map(need).collect();
     let sum = Around::now(settings).sum(&needs.values().copied().collect::<Vec<_>>());
     if sum.fit() == Fit::DoesNotFit && !settings.force {
@@ -180,13 +182,45 @@ pub(super) fn admit(
     Ok(Admission { needs, room })
 }
 
+/// Refuses a second copy of a model beside the one that serves, where there is no room for it, unless the operator
+/// insists. Models in processes of their own take so many bytes already.
+pub(super) fn admit_successor(
+    settings: &Settings,
+    spec: &ModelSpec,
+    engines: &InstalledEngines,
+    processes: u64,
+) -> Result<(), Failure> {
+    let Some(root) = roots(&settings.models).remove(&spec.name) else { return Ok(()) };
+    let need = need(spec, &root, &Store::of(settings, engines));
+    let sum = Around::with_processes(settings, processes).sum(&[need]);
+    if sum.fit() == Fit::DoesNotFit && !settings.force {
+        let (takes, there) = in_words(&sum);
+        let message = format!(
+            "it and all that serves take {takes} while it is loaded, but there are {there}; give more memory, or start \
+             the server anew (--force loads it all the same)"
+        );
+        return Err(Failure::new(Exit::DoesNotFit, message));
+    }
+    Ok(())
+}
+
+/// As it was measured, else as its files let one expect.
+fn need(spec: &ModelSpec, root: &Path, store: &Store) -> Need {
+    let measured = store.look(spec, root).map(|measured| measured.need());
+    measured.unwrap_or_else(|| estimate(spec, file_bytes(root), 1))
+}
+
 fn in_a_line(sum: &Sum, models: usize) -> String {
-    let models = super::serve::counted(models, "model");
-    let room = sum.room.map_or_else(String::new, |room| format!("{} ({})", readable_size(room.bytes), room.limit));
-    let takes = readable_size(sum.least);
-    let takes = if sum.is_measured { takes } else { format!("{takes} or more") };
+    let (models, (takes, room)) = (super::serve::counted(models, "model"), in_words(sum));
     format!(
         "{models} and the program take {takes} while they are loaded, but there are {room}; load fewer, or give more \
          memory ('loadonce plan' has the parts of the sum; --force loads them all the same)"
     )
+}
+
+/// What is taken, and what there is.
+fn in_words(sum: &Sum) -> (String, String) {
+    let room = sum.room.map_or_else(String::new, |room| format!("{} ({})", readable_size(room.bytes), room.limit));
+    let takes = readable_size(sum.least);
+    (if sum.is_measured { takes } else { format!("{takes} or more") }, room)
 }
