@@ -19,7 +19,7 @@ DENY_WARNINGS := -- -D warnings
 # The cheapest first.
 STEPS := style fences deny lint doc unit python operators conformance onnxruntime interop examples-check examples-python newuser openapi browser
 
-.PHONY: help test ci fmt release advisories fuzz bench bench-memory $(STEPS)
+.PHONY: help test ci fmt release advisories fuzz bench bench-memory bench-load $(STEPS)
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -108,3 +108,6 @@ bench: ## Measure the server beside a hand-written one and others, half an hour;
 
 bench-memory: ## Measure the memory of 1 to 8 workers of large models beside FastAPI's; see bench/README.md
 	@bench/memory.sh --write
+
+bench-load: ## Measure cold and warm loads of a model of 403 MB, in one file and optimized; see bench/README.md
+	@bench/load.sh --write

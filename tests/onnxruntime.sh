@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What only the ONNX Runtime library can show: the engine's own tests, and that a server with it connects to nobody.
+# What only the ONNX Runtime library can show: the engine's own tests, what the program does with it, and that a server with
+# it connects to nobody.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/tools.sh
@@ -14,4 +15,5 @@ ORT_DISABLE_TELEMETRY=1 cargo test --quiet --locked -p loadonce-engines --no-def
     onnxruntime::tests -- --ignored
 ORT_DISABLE_TELEMETRY=1 cargo test --quiet --locked -p loadonce-engines --no-default-features --features "$features" \
     --test isolated onnxruntime:: -- --ignored
+cargo test --quiet --locked -p loadonce --test main -- --ignored
 env -u ORT_DISABLE_TELEMETRY "$python" tests/outbound.py

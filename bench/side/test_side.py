@@ -1,9 +1,12 @@
 """What of the comparison needs no server: python -m unittest discover bench/side."""
 
 import json
+import tempfile
 import unittest
 from dataclasses import replace
+from pathlib import Path
 
+import loads
 import machine
 import memory
 import report
@@ -173,6 +176,31 @@ class Memory(unittest.TestCase):
         self.assertFalse(replace(pair, limit=1.05).verdict().met)
         shown = "\n\n".join(memory.section([pair]))
         self.assertIn("| forest | loadonce | 100 | 101 | 110 | 130 | 1.10x |", shown)
+
+
+class Loads(unittest.TestCase):
+    def test_a_form_is_shown_with_its_median_loads(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "model.onnx").write_bytes(bytes(1_000_000))
+            Path(folder, "model.onnx.data").write_bytes(bytes(2_000_000))
+            Path(folder, "SHA256SUMS").write_bytes(bytes(4_000_000))
+            form = loads.Form("rten", "one file", Path(folder))
+            loads.drop_from_cache(form)
+            line = loads.Line(form)
+            for seconds in (0.3, 0.1, 0.2):
+                sizes = {"peak_bytes": 4e6, "resident_bytes": 3e6}
+                times = {"load_seconds": seconds, "first_run_seconds": 2 * seconds}
+                line.warm.append(sizes | times)
+            line.cold.append(line.warm[0])
+            shown = "\n\n".join(loads.section([line], "1.2.3"))
+        row = "| rten | one file | 3 | 0.30 (0.30 to 0.30) | 0.60 (0.60 to 0.60) "
+        row += "| 0.20 (0.10 to 0.30) | 0.40 (0.20 to 0.60) | 4 | 3 |"
+        self.assertIn(row, shown)
+        self.assertIn("loaded 3 times", shown)
+
+    def test_a_program_that_fails_is_told(self) -> None:
+        with self.assertRaisesRegex(LoadError, "false optimize m --output o"):
+            loads.Loadonce(Path("/bin/false"), "off").optimize(Path("m"), Path("o"))
 
 
 class Report(unittest.TestCase):

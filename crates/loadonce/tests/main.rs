@@ -21,6 +21,7 @@ mod leaving;
 mod loading;
 mod memory;
 mod models;
+mod optimize;
 mod plan;
 mod platforms;
 mod python;

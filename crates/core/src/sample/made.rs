@@ -1,7 +1,8 @@
 //! Requests made from a signature, for a model that nobody has a request for.
 //!
 //! All of it is bounded and seeded. A request has one to three rows, and other free axes of one length from 1 to 8; floats
-//! from 0 to 1, integers from 0 to 9 (1 where the input's name has `mask` in it), words. A model may refuse it.
+//! from 0 to 1, integers from 0 to 9 (1 where the input's name has `mask` in it, 0 or 1 where it has `token_type`, of which most
+//! models have no more), words. A model may refuse it.
 
 use fastrand::Rng;
 
@@ -44,8 +45,12 @@ fn made(spec: &TensorSpec, rows: usize, length: usize, rng: &mut Rng) -> Option<
     });
     let shape = Shape::new(axes);
     let count = shape.element_count().filter(|count| *count <= MOST_ELEMENTS)?;
-    let is_mask = spec.name.contains("mask");
-    let small = |rng: &mut Rng| if is_mask { 1 } else { rng.u8(..10) };
+    let integers = match &spec.name {
+        name if name.contains("mask") => 1..2,
+        name if name.contains("token_type") => 0..2,
+        _ => 0..10,
+    };
+    let small = |rng: &mut Rng| rng.u8(integers.clone());
     match spec.dtype {
         DType::Bool => filled(shape, count, || rng.bool()),
         DType::Uint8 => filled(shape, count, || small(rng)),

@@ -1,5 +1,6 @@
 //! Samples: stored requests with, where known, the right answer. They warm a model up and decide whether it is ready.
 
+mod distance;
 mod json;
 mod made;
 
@@ -10,6 +11,7 @@ use crate::error::LoadError;
 use crate::request::{InferRequest, NamedTensor};
 use crate::{Content, DType, Element, Signature, Tensor, TensorSpec};
 
+pub use self::distance::largest_difference;
 pub use self::made::RequestMaker;
 
 /// A stored request of a model.

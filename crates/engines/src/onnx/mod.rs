@@ -2,10 +2,11 @@
 //!
 //! [`OnnxFile::parse`] refuses what is no ONNX and says what it looks like instead; [`OnnxFile::summary`] says what a
 //! file holds, which is enough to choose an engine; [`proto`] is the file's content for the engine that loads it.
-//! Weights in other files are found, checked and read in [`external`].
+//! Weights in other files are found, checked and read in [`external`], and brought there by [`layout`].
 
 pub mod advice;
 pub mod external;
+pub mod layout;
 pub mod proto;
 pub mod summary;
 pub mod types;
@@ -13,6 +14,7 @@ pub mod types;
 mod constants;
 mod sniff;
 mod tensor;
+pub(crate) mod wire;
 #[cfg(test)]
 #[cfg_attr(not(feature = "tabular"), expect(dead_code, reason = "the tests of operators use most of it"))]
 pub(crate) mod testing;
@@ -26,6 +28,7 @@ use prost::Message as _;
 use self::proto::{GraphProto, ModelProto, TensorProto};
 
 pub use self::external::{DataFile, ExternalData, ExternalTensor};
+pub use self::layout::Layout;
 pub use self::summary::{OperatorUse, Summary, Weights};
 pub use self::types::Port;
 

@@ -13,6 +13,7 @@ mod locate;
 #[expect(unsafe_code, reason = "the C API; the file says why each call is sound")]
 mod native;
 mod options;
+mod rewrite;
 mod session;
 mod signature;
 mod telemetry;

@@ -26,7 +26,7 @@ pub(super) struct Options {
 }
 
 /// How far the library rewrites the graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Optimization {
     Off,
     Basic,
@@ -77,6 +77,12 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// The same without rewriting the graph for one kind of processor.
+    pub(super) fn portable(mut self) -> Self {
+        self.optimization = self.optimization.min(Optimization::Extended);
+        self
     }
 
     /// Threads that a run keeps busy.
@@ -177,6 +183,8 @@ mod tests {
     fn threads_are_cut_to_the_processors() {
         let options = read(&[("intra_op_threads", "64"), ("optimization", "basic")]).unwrap();
         assert_eq!((options.threads(), options.optimization), (2, Optimization::Basic));
+        assert_eq!(options.portable().optimization, Optimization::Basic);
+        assert_eq!(read(&[]).unwrap().portable().optimization, Optimization::Extended);
     }
 
     #[test]

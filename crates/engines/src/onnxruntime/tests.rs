@@ -13,6 +13,7 @@ use loadonce_core::{Batch, DType, Engine as _, Model, ModelSpec, Outputs, Progre
 use super::{Library, LibraryError, OnnxRuntime};
 use crate::onnx::proto::data_type;
 use crate::onnx::testing::{ModelBuilder, Value, float_tensor, ml_node, node, outside, tensor_info, untyped};
+use crate::onnx::{Layout, OnnxFile};
 
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
@@ -349,4 +350,47 @@ fn what_is_not_the_library_is_refused_and_the_library_opens_still() {
     assert_eq!(same.version(), engine.library().version());
     assert!(same.version().starts_with("1."), "{}", same.version());
     assert!(matches!(Library::open(&page), Err(LibraryError::AnotherIsOpen { .. })));
+}
+
+#[test]
+#[ignore = "needs the library: make onnxruntime"]
+fn a_rewritten_graph_is_fused_and_answers_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = OnDisk::new(&gelu().encode());
+    let rewritten = engine().rewrite(&model.spec, folder.path()).unwrap();
+    let content: bytes::Bytes = fs::read(&rewritten).unwrap().into();
+    let summary = OnnxFile::parse(content.clone(), &rewritten).unwrap().summary();
+    let operators: Vec<_> = summary.operators.iter().map(|used| (&*used.domain, &*used.name)).collect();
+    assert!(operators.contains(&("com.microsoft", "Gelu")), "{operators:?}");
+    // Laid out beside the model that it came from.
+    let layout = Layout::of(content, &rewritten).unwrap();
+    assert_eq!(layout.parts().iter().map(|part| (part.offset, part.length)).collect::<Vec<_>>(), [(0, 4096)]);
+    let target = tempfile::tempdir().unwrap();
+    let sha1 = layout.write_data(&mut fs::File::create(target.path().join("w.data")).unwrap()).unwrap();
+    let path = target.path().join("model.onnx");
+    fs::write(&path, layout.model("w.data", Some(&sha1)).unwrap()).unwrap();
+    let laid_out = engine().load(&ModelSpec::new("test", path), &Progress::default()).unwrap();
+    let input = || Tensor::from_vec(Shape::new([1, 32]), (0_u8..32).map(f32::from).collect()).unwrap();
+    let answers = [&*model.load().unwrap(), &*laid_out].map(|model| run(model, vec![input()]).unwrap());
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(laid_out.signature(), model.load().unwrap().signature());
+}
+
+/// `y = gelu(x · w)`, the latter in the operators that exporters write for it.
+fn gelu() -> ModelBuilder {
+    let weights: Vec<f32> = (0_u16..1024).map(|index| f32::from(index % 7) / 8.0 - 0.375).collect();
+    let constants = [("root", 2_f32.sqrt()), ("one", 1.0), ("half", 0.5)];
+    let constants = constants.map(|(name, value)| float_tensor(name, &[], &[value]));
+    let model = ModelBuilder::new()
+        .opset("", 17)
+        .input(tensor_info("x", data_type::FLOAT, &["rows", "32"]))
+        .initializer(float_tensor("w", &[32, 32], &weights))
+        .node(node("MatMul", &["x", "w"], &["m"]))
+        .node(node("Div", &["m", "root"], &["d"]))
+        .node(node("Erf", &["d"], &["e"]))
+        .node(node("Add", &["e", "one"], &["a"]))
+        .node(node("Mul", &["m", "a"], &["p"]))
+        .node(node("Mul", &["p", "half"], &["y"]))
+        .output(tensor_info("y", data_type::FLOAT, &["rows", "32"]));
+    constants.into_iter().fold(model, ModelBuilder::initializer)
 }

@@ -6,12 +6,13 @@
 
 use bytes::Bytes;
 use loadonce_core::{DType, Dim, TensorSpec};
-use prost::{Message, decode_length_delimiter, encode_length_delimiter};
+use prost::Message;
 
 use crate::onnx::OnnxFile;
 use crate::onnx::proto::{
     GraphProto, NodeProto, OperatorSetIdProto, TensorTypeProto, TypeProto, ValueInfoProto, data_type,
 };
+use crate::onnx::wire::{map_fields, put};
 
 /// An output that was a list of maps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub(super) fn unzip(file: &OnnxFile, content: Bytes) -> (Vec<Unzipped>, Bytes) {
         return (unzipped, content);
     }
     let names: Vec<_> = unzipped.iter().map(|unzipped| unzipped.output.as_str()).collect();
-    let mut model = map_fields(&content, &|field, message| {
-        (field == MODEL_GRAPH).then(|| map_fields(message, &|field, message| rewritten(field, message, &names)))
+    let mut model = map_fields(&content, &mut |field, message| {
+        (field == MODEL_GRAPH).then(|| map_fields(message, &mut |field, message| rewritten(field, message, &names)))
     });
     if file.summary().opset("ai.onnx").is_none() {
         let import = OperatorSetIdProto { domain: None, version: Some(IDENTITY_VERSION) };
@@ -85,68 +86,6 @@ fn rewritten(field: usize, message: &[u8], names: &[&str]) -> Option<Vec<u8>> {
         }
         _ => None,
     }
-}
-
-/// What a message's embedded messages become, by their field.
-type Change<'a> = dyn Fn(usize, &[u8]) -> Option<Vec<u8>> + 'a;
-
-/// The message with each embedded message that `change` gives a new form in that form, and the rest byte for byte.
-///
-/// The content was decoded before; where it nevertheless breaks off, so does the copy, and the library refuses it.
-fn map_fields(content: &[u8], change: &Change<'_>) -> Vec<u8> {
-    let mut mapped = Vec::with_capacity(content.len());
-    let mut rest = content;
-    while let Some((field, payload)) = next_field(&mut rest) {
-        match payload.message.and_then(|message| change(field, message)) {
-            Some(message) => put(&mut mapped, field, &message),
-            None => mapped.extend_from_slice(payload.whole),
-        }
-    }
-    mapped
-}
-
-/// A field of a message in its encoded form.
-struct Encoded<'a> {
-    /// Key and all.
-    whole: &'a [u8],
-    /// What may be an embedded message.
-    message: Option<&'a [u8]>,
-}
-
-/// Takes a field off the start of a message (protocol buffers, "Encoding": a key is the field's number and, in its
-/// lowest three bits, the wire type).
-fn next_field<'a>(rest: &mut &'a [u8]) -> Option<(usize, Encoded<'a>)> {
-    let start = *rest;
-    let key = decode_varint(rest)?;
-    let (length, is_message) = match key & 7 {
-        VARINT => (usize::from(decode_varint(rest).is_none()), false),
-        FIXED_64 => (8, false),
-        LENGTH_DELIMITED => (decode_varint(rest)?, true),
-        FIXED_32 => (4, false),
-        _ => return None,
-    };
-    let (payload, behind) = rest.split_at_checked(length)?;
-    *rest = behind;
-    let whole = &start[..start.len() - behind.len()];
-    Some((key >> 3, Encoded { whole, message: is_message.then_some(payload) }))
-}
-
-const VARINT: usize = 0;
-const FIXED_64: usize = 1;
-const LENGTH_DELIMITED: usize = 2;
-const FIXED_32: usize = 5;
-
-fn decode_varint(rest: &mut &[u8]) -> Option<usize> {
-    decode_length_delimiter(rest).ok()
-}
-
-fn put(message: &mut Vec<u8>, field: usize, content: &[u8]) {
-    let key = field << 3 | LENGTH_DELIMITED;
-    for varint in [key, content.len()] {
-        // Fails only where a buffer is full, and a vector grows.
-        let _ = encode_length_delimiter(varint, message);
-    }
-    message.extend_from_slice(content);
 }
 
 #[cfg(test)]

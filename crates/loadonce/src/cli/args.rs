@@ -9,6 +9,7 @@ use super::bench::BenchFlags;
 use super::check::CheckFlags;
 use super::exit;
 use super::http_flags::HttpFlags;
+use super::optimize::OptimizeFlags;
 use super::plan::PlanFlags;
 use super::sample::SampleFlags;
 use super::settings::PATH_SEPARATOR;
@@ -30,6 +31,7 @@ pub(super) enum Action {
     Check(CheckFlags),
     Sample(SampleFlags),
     Plan(PlanFlags),
+    Optimize(Box<OptimizeFlags>),
     Measure { workers: Option<usize> },
     Worker { library: Option<PathBuf> },
     Inspect { json: bool },
@@ -55,7 +57,9 @@ enum Command {
     Sample(Box<Sample>),
     /// Say what models will take in memory, and whether that fits, before anything is loaded
     Plan(Box<Plan>),
-    /// Load one model and print what it takes, for plan --measure
+    /// Write a model in ONNX anew so that it starts fast, prove that it answers as before, and say what was gained
+    Optimize(Box<Optimize>),
+    /// Load one model and print what it takes, for plan --measure and optimize
     #[command(hide = true)]
     Measure(Box<Measure>),
     /// Load one model for a server that isolates it, and run it in processes that are forked then
@@ -126,6 +130,14 @@ struct Plan {
     load: Load,
     #[command(flatten)]
     plan: PlanFlags,
+}
+
+#[derive(Debug, Args)]
+struct Optimize {
+    #[command(flatten)]
+    load: Load,
+    #[command(flatten)]
+    optimize: OptimizeFlags,
 }
 
 #[derive(Debug, Args)]
@@ -267,6 +279,10 @@ impl Arguments {
             Command::Check(check) => check.load.arguments(Action::Check(check.trial)),
             Command::Sample(sample) => sample.load.arguments(Action::Sample(sample.sample)),
             Command::Plan(plan) => plan.load.arguments(Action::Plan(plan.plan)),
+            Command::Optimize(optimize) => {
+                let Optimize { load, optimize } = *optimize;
+                load.arguments(Action::Optimize(Box::new(optimize)))
+            }
             Command::Measure(measure) => measure.load.arguments(Action::Measure { workers: measure.workers }),
             Command::Worker { onnxruntime } => Self::new(Action::Worker { library: onnxruntime }),
             Command::Inspect(Inspect { paths, engines, json }) => {

@@ -35,7 +35,7 @@ Exit codes:
   13   a format, operator or type is not supported
   14   the models do not fit in memory
   15   an engine is missing
-  16   warm-up or a sample failed, or check found a model wrong
+  16   warm-up or a sample failed, check found a model wrong, or it would answer otherwise once optimized
   17   startup took longer than --startup-timeout
   18   the address cannot be bound
   19   in a load test, a request was not answered rightly, or the server could not be asked

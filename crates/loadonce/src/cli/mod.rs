@@ -13,6 +13,7 @@ mod loaded;
 mod logging;
 mod narrate;
 mod numbers;
+mod optimize;
 mod output;
 mod plan;
 mod sample;
@@ -85,6 +86,7 @@ fn act(action: Action, settings: Settings, engines: Arc<InstalledEngines>) -> Re
         Action::Serve => runtime(&settings)?.block_on(serve::serve(settings, engines)),
         Action::Check(flags) => runtime(&settings)?.block_on(check::check(settings, engines, flags)),
         Action::Sample(flags) => runtime(&settings)?.block_on(sample::sample(settings, engines, flags)),
+        Action::Optimize(flags) => runtime(&settings)?.block_on(optimize::optimize(settings, engines, *flags)),
         Action::Plan(flags) => plan::plan(&settings, &engines, &flags),
         Action::Worker { library } => Ok(worker::worker(library, &BTreeMap::new())),
         Action::Measure { workers } => runtime(&settings)?.block_on(plan::measure(settings, engines, workers)),

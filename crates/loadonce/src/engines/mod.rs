@@ -2,6 +2,8 @@
 
 mod format;
 mod isolation;
+#[cfg(feature = "cli")]
+mod optimize;
 mod options;
 mod report;
 mod rule;
@@ -16,6 +18,8 @@ use loadonce_engines::onnx::{OnnxFile, Summary};
 use loadonce_engines::onnxruntime::{Library, OnnxRuntime, Search};
 
 use self::format::Format;
+#[cfg(feature = "cli")]
+pub(crate) use self::optimize::Preparer;
 use self::rule::{Availability, ONNX_RUNTIME, Question};
 
 pub use self::options::{EngineOptions, UseOnnxRuntime, prepare_process};

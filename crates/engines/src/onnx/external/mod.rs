@@ -137,7 +137,8 @@ impl ExternalData {
         files.into_values().fold(0, u64::saturating_add)
     }
 
-    fn place_of(&self, tensor: &TensorProto) -> Option<ExternalTensor> {
+    /// Where that tensor's elements lie; `None` for one that was not checked.
+    pub(super) fn place_of(&self, tensor: &TensorProto) -> Option<ExternalTensor> {
         let entries = Entries::of(tensor).ok()?;
         let file = Arc::clone(self.files.get(entries.location)?);
         let length = byte_length(tensor).ok()?;
@@ -171,7 +172,7 @@ impl DataFile {
     /// Bytes read between two looks at progress and cancellation.
     const CHUNK: u64 = 1 << 20;
 
-    fn read(&self, offset: u64, length: u64, progress: &Progress) -> Result<Bytes, LoadError> {
+    pub(super) fn read(&self, offset: u64, length: u64, progress: &Progress) -> Result<Bytes, LoadError> {
         let unreadable = |error| corrupt("cannot read the data file").at(&self.path).caused_by(error);
         let mut content = Vec::new();
         let room = usize::try_from(length).ok().filter(|&room| content.try_reserve_exact(room).is_ok());
@@ -205,7 +206,7 @@ impl DataFile {
     }
 }
 
-fn hex(digest: &[u8]) -> String {
+pub(super) fn hex(digest: &[u8]) -> String {
     digest.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -245,7 +246,7 @@ fn entry<'a>(tensor: &'a TensorProto, key: &str) -> Result<Option<&'a str>, Stri
 }
 
 /// Bytes that shape and type ask for.
-fn byte_length(tensor: &TensorProto) -> Result<u64, String> {
+pub(super) fn byte_length(tensor: &TensorProto) -> Result<u64, String> {
     let data_type = tensor.data_type.unwrap_or(0);
     let bits = types::element_bits(data_type).ok_or_else(|| {
         let name = types::data_type_name(data_type);

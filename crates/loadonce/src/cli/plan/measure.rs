@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use loadonce_core::LoadErrorKind;
 use loadonce_core::ledger::{ProcessMemory, Sharing, peak_bytes, reset_peak};
-use loadonce_core::status::{ComponentStatus, Snapshot};
+use loadonce_core::status::{ComponentStatus, Snapshot, Stage};
+use serde::{Deserialize, Serialize};
 
 use super::store::{Measured, Store};
 use super::{file_bytes, with_workers};
@@ -32,10 +33,52 @@ pub(in crate::cli) async fn measure(
     let before = Before::now().ok_or_else(unknown)?;
     let Loaded { models, board } = load(&settings, engines, &[spec], false).await?;
     let snapshot = board.view().snapshot();
-    let measured = snapshot.components.first().and_then(|model| before.measure(model, &root)).ok_or_else(unknown)?;
+    let model = snapshot.components.first();
+    let taken = model.and_then(|model| Some(Taken::new(before.measure(model, &root)?, model))).ok_or_else(unknown)?;
     drop(models);
-    say(&serde_json::to_string(&measured).unwrap_or_default());
+    say(&serde_json::to_string(&taken).unwrap_or_default());
     Ok(Exit::Fine)
+}
+
+/// What the load of one model took, as the child tells it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::cli) struct Taken {
+    #[serde(flatten)]
+    pub(super) measured: Measured,
+    /// Of the engine, before anything was run.
+    load_seconds: f64,
+    /// Of the load and of the first run of each session, in which weights that are mapped come into memory.
+    first_run_seconds: f64,
+}
+
+impl Taken {
+    fn new(measured: Measured, model: &ComponentStatus) -> Self {
+        let seconds = |last: Stage| {
+            let stages = model.stages.iter().filter(|(stage, _)| (Stage::Loading..=last).contains(stage));
+            stages.map(|(_, took)| took.as_secs_f64()).sum()
+        };
+        Self { measured, load_seconds: seconds(Stage::Loading), first_run_seconds: seconds(Stage::WarmingUp) }
+    }
+
+    /// Seconds until the engine had the model.
+    pub(in crate::cli) fn load_seconds(&self) -> f64 {
+        self.load_seconds
+    }
+
+    /// Seconds until each session had run once.
+    pub(in crate::cli) fn first_run_seconds(&self) -> f64 {
+        self.first_run_seconds
+    }
+
+    /// Bytes that the process took more for a while.
+    pub(in crate::cli) fn peak_bytes(&self) -> u64 {
+        self.measured.peak_bytes
+    }
+
+    /// Bytes that it takes more.
+    pub(in crate::cli) fn resident_bytes(&self) -> u64 {
+        self.measured.resident_bytes
+    }
 }
 
 /// What this process took before it loaded models.
@@ -92,14 +135,14 @@ fn grown(before: &ProcessMemory, after: &ProcessMemory, file_bytes: u64) -> u64 
 }
 
 /// Has a child of this program do that, with the same settings.
-pub(super) fn in_child(settings: &Settings, root: &Path, workers: Option<usize>) -> Result<Measured, Failure> {
+pub(in crate::cli) fn in_child(settings: &Settings, root: &Path, workers: Option<usize>) -> Result<Taken, Failure> {
     let cannot = |error: std::io::Error| Failure::new(Exit::Internal, format!("cannot measure: {error}"));
     let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
     command.arg("measure").arg(root).args(workers.map(|workers| format!("--workers={workers}")));
     command.envs(settings.as_variables()).stdin(Stdio::null()).stderr(Stdio::inherit());
     let ended = command.output().map_err(cannot)?;
     match serde_json::from_slice(&ended.stdout) {
-        Ok(measured) if ended.status.success() => Ok(measured),
+        Ok(taken) if ended.status.success() => Ok(taken),
         _ => {
             let code = ended.status.code().and_then(|code| u8::try_from(code).ok());
             let exit = code.and_then(Exit::of_code).unwrap_or(Exit::Internal);

@@ -22,7 +22,7 @@ use super::{Failure, Settings, find};
 use crate::InstalledEngines;
 use crate::repository::roots;
 
-pub(super) use self::measure::{Before, measure};
+pub(super) use self::measure::{Before, Taken, in_child, measure};
 
 /// Flags of `plan`.
 #[derive(Clone, Debug, Args)]
@@ -59,7 +59,7 @@ pub(super) fn plan(settings: &Settings, engines: &InstalledEngines, flags: &Plan
     for spec in &specs {
         let Some(root) = places.get(&spec.name) else { continue };
         let measured = if flags.measure {
-            let measured = measure::in_child(settings, root, flags.workers)?;
+            let measured = measure::in_child(settings, root, flags.workers)?.measured;
             if let Err(error) = store.keep(spec, root, measured.clone()) {
                 complain(&format!("warning: {}: what was measured is not kept: {error}", spec.name));
             }

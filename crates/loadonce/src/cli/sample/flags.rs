@@ -50,7 +50,8 @@ impl SampleFlags {
     }
 }
 
-fn distance(text: &str) -> Result<f64, String> {
+/// How far apart answers may lie.
+pub(in crate::cli) fn distance(text: &str) -> Result<f64, String> {
     let distance = text.parse().ok().filter(|distance: &f64| distance.is_finite() && *distance >= 0.0);
     distance.ok_or_else(|| format!("expected a number from 0 on, got '{text}'"))
 }

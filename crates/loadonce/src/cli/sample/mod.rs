@@ -13,7 +13,7 @@ use loadonce_core::sample::{Mismatch, NoSamples, Sample, compare};
 use loadonce_core::{LoadErrorKind, ModelHandle, ModelSpec, NamedTensor};
 use loadonce_server::samples::{Body, Draft, Row, parse, read_rows};
 
-pub(super) use self::flags::SampleFlags;
+pub(super) use self::flags::{SampleFlags, distance};
 use self::place::Place;
 use super::exit::Exit;
 use super::loaded::load;
