@@ -7,6 +7,7 @@
 mod answers;
 mod figures;
 mod flags;
+mod gain;
 mod keys;
 mod place;
 mod report;

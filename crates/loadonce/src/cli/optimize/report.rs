@@ -7,7 +7,8 @@ use loadonce_server::report::readable_size;
 use serde::Serialize;
 
 use super::answers::Agreement;
-use super::figures::{Figures, NOTABLE, Times};
+use super::figures::{Figures, Spread};
+use super::gain::{gains, losses};
 use super::rewriting::Rewriting;
 use super::write::Written;
 use crate::cli::numbers;
@@ -69,11 +70,8 @@ impl Candidate {
 }
 
 fn is_better(plain: &Figures, other: &Figures) -> bool {
-    !better(plain, other).is_empty() && better(other, plain).is_empty()
+    !gains(plain, other).is_empty() && losses(plain, other).is_empty()
 }
-
-/// Bytes below which a difference in memory is none.
-const FEW_BYTES: u64 = 1_000_000;
 
 /// The candidate that is written, and the one that is not.
 pub(super) type Chosen = (Candidate, Option<Candidate>);
@@ -97,8 +95,8 @@ impl OptimizeReport {
             are_samples,
             largest_difference: largest,
             loads,
-            gained: better(&before, &after),
-            lost: better(&after, &before).into_iter().map(|gain| swapped(&gain)).collect(),
+            gained: gains(&before, &after).iter().map(ToString::to_string).collect(),
+            lost: losses(&before, &after).iter().map(ToString::to_string).collect(),
             before,
             after,
         }
@@ -143,13 +141,14 @@ impl OptimizeReport {
     fn table(&self) -> String {
         let (before, after) = (&self.before, &self.after);
         let size = |of: fn(&Figures) -> u64| [before, after].map(|figures| readable_size(of(figures)));
-        let time = |of: fn(&Figures) -> Times| [before, after].map(|figures| numbers::time(of(figures).duration()));
+        let time =
+            |of: fn(&Figures) -> Spread<f64>| [before, after].map(|figures| numbers::time(of(figures).duration()));
         let rows = [
             ("on disk", size(|figures| figures.disk_bytes)),
             ("load", time(|figures| figures.load_seconds)),
             ("load and first run", time(|figures| figures.first_run_seconds)),
-            ("load peak", size(|figures| figures.peak_bytes)),
-            ("in memory", size(|figures| figures.resident_bytes)),
+            ("load peak", size(|figures| figures.peak_bytes.median)),
+            ("in memory", size(|figures| figures.resident_bytes.median)),
         ];
         let head = format!("median of {}", counted(usize::from(self.loads), "load"));
         let mut text = format!("{head:<20} {:>12} {:>12}", "before", "after");
@@ -178,55 +177,19 @@ impl OptimizeReport {
     }
 }
 
-/// In what the second is better.
-fn better(worse: &Figures, better: &Figures) -> Vec<String> {
-    let sooner = |what: &str, [worse, better]: [&Times; 2]| {
-        let [then, now] = [worse, better].map(|times| numbers::time(times.duration()));
-        better.are_below(worse).then(|| format!("{what} {now} instead of {then}"))
-    };
-    #[expect(clippy::cast_precision_loss, reason = "a part of it is enough")]
-    let less = |what: &str, [worse, better]: [u64; 2]| {
-        let saved = worse.saturating_sub(better);
-        let is_notable = saved >= FEW_BYTES && saved as f64 > worse as f64 * NOTABLE;
-        is_notable.then(|| format!("{what} {} instead of {}", readable_size(better), readable_size(worse)))
-    };
-    let all = [
-        sooner("loads in", [&worse.load_seconds, &better.load_seconds]),
-        sooner("has run after", [&worse.first_run_seconds, &better.first_run_seconds]),
-        less("load peak", [worse.peak_bytes, better.peak_bytes]),
-        less("in memory", [worse.resident_bytes, better.resident_bytes]),
-        less("on disk", [worse.disk_bytes, better.disk_bytes]),
-    ];
-    all.into_iter().flatten().collect()
-}
-
-/// `loads in A instead of B` for `loads in B instead of A`.
-fn swapped(gain: &str) -> String {
-    let parts = gain.split_once(" instead of ").and_then(|(start, then)| {
-        let unit = start.rfind(' ')?;
-        let number = start[..unit].rfind(' ')?;
-        Some(format!("{} {then} instead of {}", &start[..number], &start[number + 1..]))
-    });
-    parts.unwrap_or_else(|| gain.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
     use super::*;
 
-    fn times(median: f64) -> Times {
-        Times { median, lowest: median * 0.9, highest: median * 1.1 }
-    }
-
     fn figures(seconds: f64, peak_bytes: u64) -> Figures {
         Figures {
             disk_bytes: 400_000_000,
-            load_seconds: times(seconds),
-            first_run_seconds: times(1.0),
-            peak_bytes,
-            resident_bytes: 400_000_000,
+            load_seconds: Spread::one(seconds),
+            first_run_seconds: Spread::one(1.0),
+            peak_bytes: Spread::one(peak_bytes),
+            resident_bytes: Spread::one(400_000_000),
         }
     }
 
@@ -262,7 +225,7 @@ mod tests {
         assert!(text.contains("  load                     700 ms       100 ms\n"), "{text}");
         assert!(text.contains("within the tolerance, 1.5e-6 apart at most (1 request of its samples)"), "{text}");
         let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
-        assert_eq!((&json["before"]["peak_bytes"], &json["loads"]), (&400_000_000.into(), &5.into()));
+        assert_eq!((&json["before"]["peak_bytes"]["median"], &json["loads"]), (&400_000_000.into(), &5.into()));
     }
 
     #[test]
