@@ -43,8 +43,8 @@ def main() -> None:
     # Beside the data: a temporary folder may be in memory, and then never cold.
     with tempfile.TemporaryDirectory(dir=given.data.parent) as scratch:
         lines = lines_of(engines, model, Path(scratch), given.turns)
-    version = given.library.name.partition(".so.")[2]
-    shown = "\n\n".join(section(lines, version))
+        # The folders are still there, and so are their sizes.
+        shown = "\n\n".join(section(lines, given.library.name.partition(".so.")[2]))
     print(shown)
     if given.write:
         text = report.RESULTS.read_text(encoding="utf-8")

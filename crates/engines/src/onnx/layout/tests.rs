@@ -79,6 +79,17 @@ proptest! {
         prop_assert_eq!(data.tensors().len(), large);
         prop_assert_eq!(tensors(file), expected);
     }
+
+    #[test]
+    fn a_model_with_a_changed_byte_is_laid_out_or_refused(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut content = everywhere(&raw(floats("w", 300))).initializer(floats("v", 300)).encode();
+        let at = at.index(content.len());
+        content[at] = byte;
+        if let Ok(layout) = Layout::of(content.into(), Path::new("model.onnx")) {
+            layout.write_data(&mut std::io::sink()).unwrap();
+            layout.model(DATA, None).unwrap();
+        }
+    }
 }
 
 #[test]

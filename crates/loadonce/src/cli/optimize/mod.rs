@@ -53,9 +53,9 @@ pub(super) async fn optimize(
     let candidates = written.into_iter().zip(agreements).zip(figures);
     let candidates = candidates.map(|((written, agreement), figures)| Candidate { written, agreement, figures });
     let chosen = Candidate::choose(candidates.collect()).ok_or_else(nothing)?;
-    let output = place.publish(&chosen.0.written.folder)?;
+    place.publish(&chosen.0.written.folder)?;
     steps.finish_and_clear();
-    let report = OptimizeReport::new((&spec.name, &output), flags.loads, before, chosen);
+    let report = OptimizeReport::new((&spec.name, &flags.output), flags.loads, before, chosen);
     say(&if flags.json { report.to_json() } else { report.to_text() });
     Ok(Exit::Fine)
 }

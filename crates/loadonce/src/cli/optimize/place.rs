@@ -53,7 +53,7 @@ impl Place {
     }
 
     /// Puts that draft into its place.
-    pub(super) fn publish(self, folder: &Path) -> Result<PathBuf, Failure> {
+    pub(super) fn publish(self, folder: &Path) -> Result<(), Failure> {
         let former = self.draft.join("former");
         let failed = |error: io::Error| unwritable(&self.target, &error);
         let has_former = self.target.exists();
@@ -66,7 +66,7 @@ impl Place {
             }
             return Err(failed(error));
         }
-        Ok(self.target.clone())
+        Ok(())
     }
 
     fn clear(&self) {
@@ -153,7 +153,7 @@ mod tests {
         let place = Place::new(&target, &model, false).unwrap();
         let drafts = ["a", "b"].map(|draft| place.folder(draft).unwrap());
         fs::write(drafts[1].join("model.onnx"), "2").unwrap();
-        assert_eq!(place.publish(&drafts[1]).unwrap(), target);
+        place.publish(&drafts[1]).unwrap();
         assert_eq!(fs::read_to_string(target.join("model.onnx")).unwrap(), "2");
         assert_eq!(names().collect::<Vec<_>>(), ["fast"]);
     }

@@ -18,7 +18,7 @@ use crate::cli::serve::counted;
 #[derive(Debug, Serialize)]
 pub(super) struct OptimizeReport {
     model: String,
-    /// The folder that was written.
+    /// The folder that was written, as it was named.
     output: String,
     engine: &'static str,
     engine_reason: String,
