@@ -376,18 +376,30 @@ mod tests {
 
     #[test]
     fn texts_are_told_by_their_kind() {
-        let text = |kind: u8, text: &[u8]| {
-            let mut datagram = Vec::new();
-            put_header(&mut datagram, kind, 0, HEADER + text.len(), 3);
-            datagram.extend_from_slice(text);
-            datagram
-        };
-        assert_eq!(read(&text(READY, b"{}"), 0), Ok(Said::Ready("{}")));
-        assert_eq!(read(&text(REFUSED, b"no"), 0), Ok(Said::Refused { run: 3, reason: "no" }));
-        assert_eq!(read(&text(FAILED, b"no"), 0), Ok(Said::Failed { run: 3, reason: "no" }));
-        assert_eq!(read(&text(RUN, b""), 0), Err(FrameError::Kind(RUN)));
-        assert_eq!(read(&text(READY, b"\xff"), 0), Err(FrameError::Text));
+        assert_eq!(read(&say(Word::Ready, "{}"), 0), Ok(Said::Ready("{}")));
+        assert_eq!(read(&say(Word::Refused { run: 3 }, "no"), 0), Ok(Said::Refused { run: 3, reason: "no" }));
+        assert_eq!(read(&say(Word::Failed { run: 3 }, "no"), 0), Ok(Said::Failed { run: 3, reason: "no" }));
+        let mut broken = say(Word::Ready, "?");
+        broken[HEADER] = 0xff;
+        assert_eq!(read(&broken, 0), Err(FrameError::Text));
+        assert_eq!(read(&run(1, &[], 0).unwrap().datagram, 0), Err(FrameError::Kind(RUN)));
         assert_eq!(read(&stop()[..7], 0), Err(FrameError::Short(7)));
+        assert_eq!(say(Word::Ready, &"x".repeat(MOST_BYTES)).len(), MOST_BYTES);
+    }
+
+    #[test]
+    fn a_worker_hears_what_it_is_asked() {
+        assert_eq!(hear(&stop(), 0), Ok(Heard::Stop));
+        let Heard::Run { run: 7, inputs } = hear(&run(7, &[floats(2)], 0).unwrap().datagram, 0).unwrap() else {
+            panic!()
+        };
+        assert_eq!((inputs[0].dtype, inputs[0].shape.to_vec()), (DType::Fp32, vec![2]));
+        assert_eq!(hear(&say(Word::Ready, "{}"), 0), Err(FrameError::Kind(READY)));
+        // An answer has the same form as a run.
+        let Said::Outputs { run: 7, outputs } = read(&answer(7, &[floats(2)], 0).unwrap().datagram, 0).unwrap() else {
+            panic!()
+        };
+        assert_eq!(outputs, inputs);
     }
 
     #[test]

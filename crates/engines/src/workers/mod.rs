@@ -37,8 +37,8 @@ mod worker;
 
 pub(crate) use self::model::WorkersModel;
 
-/// Whether these bytes are a frame of a worker that has an arena of that many bytes; for fuzzing.
+/// Whether these bytes are a frame to or of a worker that has an arena of that many bytes; for fuzzing.
 #[doc(hidden)]
 pub fn is_frame(datagram: &[u8], arena: u64) -> bool {
-    frame::read(datagram, arena).is_ok()
+    frame::read(datagram, arena).is_ok() | frame::hear(datagram, arena).is_ok()
 }

@@ -211,7 +211,7 @@ struct Load {
     #[arg(long, value_name = "COUNT")]
     threads: Option<String>,
     /// Processors that runs of all models share [default: those that affinity and the cgroup's quota allow]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, visible_alias = "cpus", value_name = "COUNT")]
     cores: Option<String>,
     #[command(flatten)]
     engines: EngineFlags,
