@@ -53,10 +53,8 @@ fn main() -> ExitCode {
         ("a_thread_that_no_run_needs_does_no_harm", a_thread_that_no_run_needs_does_no_harm),
         ("runs_that_need_threads_have_a_copy_each", runs_that_need_threads_have_a_copy_each),
     ];
-    let mut trials = Vec::from(trials.map(|(name, test)| trial(name, test)));
-    #[cfg(feature = "onnxruntime")]
-    trials.extend(with_library());
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let trials = trials.into_iter().map(|(name, test)| trial(name, test)).chain(with_library());
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
 fn trial(name: &str, test: fn()) -> Trial {
@@ -68,12 +66,18 @@ fn trial(name: &str, test: fn()) -> Trial {
 
 /// What `make onnxruntime` runs.
 #[cfg(feature = "onnxruntime")]
-fn with_library() -> [Trial; 2] {
+fn with_library() -> Vec<Trial> {
     let trials: [(&str, fn()); 2] = [
         ("onnxruntime::it_is_loaded_once_and_answers", onnxruntime::it_is_loaded_once_and_answers_in_all_workers),
         ("onnxruntime::runs_of_several_threads", onnxruntime::runs_of_several_threads_have_a_copy_each),
     ];
-    trials.map(|(name, test)| trial(name, test).with_ignored_flag(true))
+    trials.into_iter().map(|(name, test)| trial(name, test).with_ignored_flag(true)).collect()
+}
+
+/// Nothing, without the engine.
+#[cfg(not(feature = "onnxruntime"))]
+fn with_library() -> Vec<Trial> {
+    Vec::new()
 }
 
 /// This program, as a template.

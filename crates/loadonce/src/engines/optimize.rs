@@ -33,7 +33,7 @@ impl InstalledEngines {
         })
     }
 
-    /// The library is open, as it was chosen.
+    /// Who rewrites graphs for that engine; the library is open already, unless the model is to run in other processes.
     #[cfg(feature = "onnxruntime")]
     fn rewriter(&self, engine: &str) -> Option<OnnxRuntime> {
         let found = self.onnx_runtime().filter(|_| engine == super::ONNX_RUNTIME)?.found.as_ref()?;
