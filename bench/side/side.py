@@ -21,6 +21,7 @@ import crashes
 import echo
 import entry
 import estimator_works
+import isolated
 import machine
 import mixed
 import over_grpc
@@ -39,6 +40,7 @@ SCENARIOS: dict[str, Callable[[Contest], Outcome]] = {
     "hundred": company.hundred,
     "idle": company.idle,
     "mixed": mixed.run,
+    "isolated": isolated.run,
     **{
         name: functools.partial(peers.run, found) for name, found in peers.PEERS.items()
     },
