@@ -101,8 +101,10 @@ impl Before {
         let (record, own) = (&model.record, std::process::id());
         let memory = model.memory()?;
         let processes = memory.total_bytes().filter(|_| memory.sharing != Sharing::InProcess).unwrap_or(0);
-        let resident_bytes = grown(&self.memory, &ProcessMemory::of(own)?, file_bytes(root)) + processes;
-        let peak = peak_bytes(own)?.saturating_sub(self.peak) + memory.load_peak.unwrap_or(0).max(processes);
+        let here = grown(&self.memory, &ProcessMemory::of(own)?, file_bytes(root));
+        let resident_bytes = here + processes;
+        // What this process takes to look at the file it has given back when another one loads it.
+        let peak = peak_bytes(own)?.saturating_sub(self.peak).max(here + memory.load_peak.unwrap_or(0).max(processes));
         Some(Measured {
             engine: record.engine?.to_owned(),
             resident_bytes,
