@@ -1,9 +1,9 @@
 """Compares two folders of example models.
 
-Settings and code must be the same. Samples hold 64-bit floats, whose last bits depend on
-the instructions that the processor has, so their numbers may differ by a millionth part
-of what `loadonce check` tolerates. So do weights, and with them their checksums: who
-calls this has each model answer the other's samples.
+Settings and code must be the same. Samples hold 64-bit floats, whose last bits depend
+on the instructions that the processor has, so their numbers may differ by a millionth
+part of what `loadonce check` tolerates. So do weights, and with them their checksums:
+who calls this has each model answer the other's samples.
 
     python tests/same_examples.py COMMITTED TRAINED
 """
@@ -59,15 +59,13 @@ def read(text: str) -> Any:
 
 def first_difference(old: Any, new: Any, where: str = "$") -> str | None:
     """The path of the first value that is not the same."""
+    if isinstance(old, str) and isinstance(new, str) and old != new:
+        old, new = read(old), read(new)
     if isinstance(old, float) and isinstance(new, float):
         same = math.isclose(old, new, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
         return None if same else f"{where}: {old} and {new}"
     if type(old) is not type(new):
         return where
-    if isinstance(old, str) and old != new:
-        old, new = read(old), read(new)
-        texts = isinstance(old, str) or isinstance(new, str)
-        return where if texts else first_difference(old, new, where)
     if isinstance(old, dict):
         if list(old) != list(new):
             return where
