@@ -1,15 +1,16 @@
 //! Panics as values: what a caught one said.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use loadonce_core::loader::panic_message;
+
 /// Runs `work`; a panic is returned as its message.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     // What `work` leaves half-done is dropped with it: its caller only ever sees the message.
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| message(payload.as_ref()))
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| panic_message(payload.as_ref()))
 }
 
 /// The output of a future; a panic is returned as its message.
@@ -20,9 +21,4 @@ pub(crate) async fn caught_in<F: Future>(future: F) -> Result<F::Output, String>
         Err(message) => Poll::Ready(Err(message)),
     })
     .await
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

@@ -9,10 +9,10 @@ use loadonce_core::{LoadError, LoadErrorKind, ModelSpec};
 use super::Isolated;
 use super::order::Start;
 use crate::workers::control::{FailureKind, Loaded, PROTOCOL};
-use crate::workers::launch::{Program, Recycling, Terms};
+use crate::workers::launch::Program;
 
 /// Bytes of large tensors that one run may have. Memory is taken only by what is written.
-const ARENA_BYTES: u64 = 1 << 30;
+pub(super) const ARENA_BYTES: u64 = 1 << 30;
 
 /// A program that calls [`serve_template`](super::serve_template) when it is started like that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,18 +43,6 @@ impl IsolatedProgram {
             preload: true,
         };
         Self { program: engine.program.clone(), start }
-    }
-}
-
-/// The terms of that model's workers.
-pub(super) fn terms(spec: &ModelSpec) -> Terms {
-    Terms {
-        preload: None,
-        retry: true,
-        timeout: spec.limits.timeout,
-        arena_bytes: ARENA_BYTES,
-        threads: 1,
-        recycling: Recycling::default(),
     }
 }
 

@@ -27,7 +27,7 @@ use loadonce_core::{Engine, LoadError, Model, ModelSpec, Progress};
 
 use self::launch::IsolatedProgram;
 use crate::workers::WorkersModel;
-use crate::workers::launch::Launch;
+use crate::workers::launch::{Launch, Terms};
 
 pub use self::launch::WorkerProgram;
 pub use self::template::serve_template;
@@ -58,7 +58,8 @@ impl Engine for Isolated {
         // The template reads it for itself.
         spec.file.release();
         let program = IsolatedProgram::new(self, spec, file.clone());
-        let launch = Launch { name: spec.name.as_str().into(), program: Arc::new(program), terms: launch::terms(spec) };
+        let terms = Terms::new(spec, launch::ARENA_BYTES);
+        let launch = Launch { name: spec.name.as_str().into(), program: Arc::new(program), terms };
         let model = WorkersModel::load(launch, spec, progress);
         Ok(Arc::new(model.map_err(|error| error.at(&file))?))
     }

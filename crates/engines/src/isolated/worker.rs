@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
+use loadonce_core::loader::panic_message;
 use loadonce_core::{Batch, LoadError, Model, Outputs, RunError, Session};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
@@ -97,11 +98,7 @@ impl Worker {
     /// Runs; a panic is an error, after which the session is another.
     fn run(&mut self, batch: &Batch) -> Result<Outputs, RunError> {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| self.session.run(batch)));
-        let outcome = outcome.unwrap_or_else(|payload| {
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Err(RunError::Panicked(text.to_owned()))
-        });
+        let outcome = outcome.unwrap_or_else(|payload| Err(RunError::Panicked(panic_message(payload.as_ref()))));
         if outcome.as_ref().is_err_and(RunError::ends_session) {
             self.session = self.model.open_session().map_err(|error| RunError::Lost(error.to_string()))?;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use loadonce_core::{Budget, LoadError, LoadErrorKind, ModelSpec};
 
-use crate::workers::launch::{Recycling, Terms};
+use crate::workers::launch::Terms;
 
 /// Bytes of an arena unless the operator says otherwise; memory is taken only by what is written.
 const ARENA_BYTES: u64 = 256 << 20;
@@ -27,14 +27,7 @@ impl Options {
     /// Reads the options; an unknown key or a value that cannot be is an error, and more threads than there are
     /// processors are cut to their number.
     pub(super) fn read(spec: &ModelSpec) -> Result<Self, LoadError> {
-        let terms = Terms {
-            preload: None,
-            retry: true,
-            timeout: spec.limits.timeout,
-            arena_bytes: ARENA_BYTES,
-            threads: 1,
-            recycling: Recycling::default(),
-        };
+        let terms = Terms::new(spec, ARENA_BYTES);
         let mut options = Self { python: None, allow_version_skew: false, env: BTreeMap::new(), terms };
         for (key, value) in &spec.options {
             options.set(key, value).map_err(|expected| {

@@ -14,12 +14,12 @@ mod rules;
 mod session;
 mod support;
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use ::rten::NodeId;
+use loadonce_core::loader::panic_message;
 use loadonce_core::{
     Contract, Engine, LoadError, LoadErrorKind, Memory, Model, ModelSpec, Progress, Session, Signature,
 };
@@ -124,7 +124,7 @@ fn guarded<T>(load: impl FnOnce() -> Result<T, ::rten::LoadError>, summary: &Sum
         Ok(Ok(model)) => Ok(model),
         Ok(Err(error)) => Err(lacking(&error, summary).unwrap_or_else(|| load_error(error))),
         Err(payload) => {
-            let detail = format!("rten panicked while loading the model: {}", message(payload.as_ref()));
+            let detail = format!("rten panicked while loading the model: {}", panic_message(payload.as_ref()));
             Err(LoadError::new(LoadErrorKind::Unsupported, detail))
         }
     }
@@ -160,11 +160,6 @@ fn load_error(error: ::rten::LoadError) -> LoadError {
             .advise("export the model again, or fetch the file again")
             .caused_by(error),
     }
-}
-
-fn message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
 use ::rten::{RunErrorKind, RunOptions, ThreadPool};
+use loadonce_core::loader::panic_message;
 use loadonce_core::{Batch, Outputs, RunError, Session, Signature};
 
 use super::{Network, convert};
@@ -47,7 +48,7 @@ impl fmt::Debug for RtenSession {
 fn guarded<T>(run: impl FnOnce() -> Result<T, ::rten::RunError>) -> Result<T, RunError> {
     match panic::catch_unwind(AssertUnwindSafe(run)) {
         Ok(outcome) => outcome.map_err(|error| run_error(&error)),
-        Err(payload) => Err(RunError::Failed(format!("rten panicked: {}", super::message(payload.as_ref())))),
+        Err(payload) => Err(RunError::Failed(format!("rten panicked: {}", panic_message(payload.as_ref())))),
     }
 }
 

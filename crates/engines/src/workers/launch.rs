@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use loadonce_core::LoadError;
+use loadonce_core::{LoadError, ModelSpec};
 
 use super::control::{FailureKind, Loaded};
 
@@ -33,6 +33,20 @@ pub(crate) struct Terms {
     /// Threads of a run in a worker.
     pub(crate) threads: usize,
     pub(crate) recycling: Recycling,
+}
+
+impl Terms {
+    /// Those of a model of which `model.toml` says nothing else.
+    pub(crate) fn new(spec: &ModelSpec, arena_bytes: u64) -> Self {
+        Self {
+            preload: None,
+            retry: true,
+            timeout: spec.limits.timeout,
+            arena_bytes,
+            threads: 1,
+            recycling: Recycling::default(),
+        }
+    }
 }
 
 /// What a worker may reach before it is replaced by a fresh one, though it is well.

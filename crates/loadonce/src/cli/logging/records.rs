@@ -36,30 +36,15 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
     use serde_json::{Value, json};
 
     use super::super::fields::Fields;
+    use super::super::tests::Lines;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn an_event_is_one_line_with_a_mark() {
-        let written = Written::default();
+        let written = Lines::default();
         let writer = written.clone();
         let builder = tracing_subscriber::fmt().with_writer(move || writer.clone());
         let subscriber = builder.fmt_fields(Fields).event_format(Records).finish();
